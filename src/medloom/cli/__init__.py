@@ -1,0 +1,55 @@
+"""The command line: parse, call, print."""
+
+import logging
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from medloom import __version__
+from medloom.cli.doctor import doctor
+from medloom.cli.run import recipes, run
+from medloom.errors import MedloomError
+
+app = typer.Typer(
+    help="Medical text in, a proven embedding model out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(run)
+app.command()(recipes)
+app.command()(doctor)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens inside.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, stream=sys.stderr)
+
+
+def main() -> None:
+    """Run the command line; exit 2 for what the user can mend, 130 after Ctrl-C."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    try:
+        app(standalone_mode=True)
+    except MedloomError as error:
+        sys.stderr.write(f"medloom: {error}\n")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.stderr.write("\nmedloom: interrupted. Give the same command again to go on where it stopped.\n")
+        sys.exit(130)

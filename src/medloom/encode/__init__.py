@@ -1,0 +1,7 @@
+"""Text in, vectors out."""
+
+from medloom.encode.encoder import Encoder, Precision, Role, load_encoder
+from medloom.encode.models import ModelRef, resolve_model
+from medloom.encode.shards import encode_to_file
+
+__all__ = ["Encoder", "ModelRef", "Precision", "Role", "encode_to_file", "load_encoder", "resolve_model"]

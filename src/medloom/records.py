@@ -1,0 +1,125 @@
+"""What every room speaks: documents that come in, and training records that go out."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A headed part of a document; an empty heading means the part had none."""
+
+    heading: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Synonym:
+    """Another name of a concept.
+
+    Attributes:
+        text: The name.
+        scope: ``exact``, ``narrow``, ``broad`` or ``related``, as OBO defines them.
+        lay: Whether the terminology marks it as a layperson's term.
+    """
+
+    text: str
+    scope: str = "exact"
+    lay: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document, question with answer, or concept of a terminology.
+
+    Attributes:
+        id: Unique within its source.
+        source: Name of the source it came from.
+        title: Title, question, or preferred name; may be empty.
+        text: Body, answer, or definition; may be empty.
+        group: What must stay on one side of a split (patient, trial, focus, concept); the document's own id if unset.
+        sections: Headed parts, in order.
+        synonyms: Other names, for concepts.
+        parents: Ids (same source) of more general concepts.
+        categories: Labels for clustering (organ systems, chapters).
+    """
+
+    id: str
+    source: str
+    title: str = ""
+    text: str = ""
+    group: str = ""
+    sections: tuple[Section, ...] = ()
+    synonyms: tuple[Synonym, ...] = ()
+    parents: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+
+    @property
+    def split_key(self) -> str:
+        """What a split may not tear apart, unique over sources."""
+        return f"{self.source}:{self.group or self.id}"
+
+    def names(self) -> list[str]:
+        """Every name of the concept, its title first."""
+        return [name for name in (self.title, *(s.text for s in self.synonyms)) if name]
+
+    def to_row(self) -> dict[str, Any]:
+        """The document as a row of Parquet."""
+        return asdict(self)
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "Document":
+        """The inverse of :meth:`to_row`."""
+        return cls(
+            **{
+                **row,
+                "sections": tuple(Section(**s) for s in row["sections"]),
+                "synonyms": tuple(Synonym(**s) for s in row["synonyms"]),
+                "parents": tuple(row["parents"]),
+                "categories": tuple(row["categories"]),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRecord:
+    """A query with what it should and should not find.
+
+    Attributes:
+        query: The anchor.
+        positives: Texts that answer it, at least one.
+        negatives: Hard negatives, hardest first; empty until mined.
+        kind: How the pair came about (``lay_name``, ``title_text``, ...).
+        source: Name of the source.
+        doc_id: The document that the positive belongs to.
+        scores: Cosine similarities to the query under the mining model: the first positive, then each negative.
+    """
+
+    query: str
+    positives: tuple[str, ...]
+    kind: str
+    source: str
+    doc_id: str
+    negatives: tuple[str, ...] = ()
+    scores: tuple[float, ...] = field(default=())
+
+    @property
+    def task(self) -> str:
+        """The set that the record belongs to: pairs of one kind from one source."""
+        return f"{self.source}/{self.kind}"
+
+    def to_row(self) -> dict[str, Any]:
+        """The record as a row of Parquet."""
+        return asdict(self)
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "TrainingRecord":
+        """The inverse of :meth:`to_row`."""
+        return cls(
+            **{
+                **row,
+                "positives": tuple(row["positives"]),
+                "negatives": tuple(row["negatives"]),
+                "scores": tuple(row["scores"]),
+            }
+        )

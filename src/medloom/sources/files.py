@@ -1,0 +1,234 @@
+"""Your own text: JSONL, CSV, TSV, Parquet, or a folder of .txt and .md files.
+
+Pairs: title - text (or question - answer), heading - section, paragraph - next paragraph. Licence and citation are yours
+to state in the recipe; the report repeats them.
+"""
+
+import difflib
+import glob
+import hashlib
+from collections.abc import Iterator
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from medloom.errors import RowError, SourceError
+from medloom.identity import file_digest
+from medloom.records import Document, Section
+from medloom.sources import readers
+from medloom.sources.base import Rejects, Release, SourceConfig
+from medloom.text import clean, split_markdown
+
+_PEEK = 100
+_COUNTABLE_BYTES = 100_000_000
+_GUESSES = {
+    "title": ("title", "question", "query", "heading", "name"),
+    "text": ("text", "answer", "body", "abstract", "document", "content", "passage"),
+    "group": (),
+    "sections": ("sections",),
+}
+
+
+class FieldMap(BaseModel):
+    """Which field of your rows plays which part."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str | None = Field(default=None, description="Unique id of the row; its file and number if not set.")
+    title: str | None = Field(default=None, description="Title or question: the query of title - text pairs.")
+    text: str | None = Field(default=None, description="Body or answer.")
+    group: str | None = Field(
+        default=None, description="What a split must keep together (patient, focus, trial); the row itself if not set."
+    )
+    sections: str | None = Field(default=None, description="A list of {heading, text}.")
+
+
+class FilesSource(SourceConfig):
+    """Local files with a field mapping."""
+
+    type: Literal["files"] = "files"
+    path: str | tuple[str, ...] = Field(description="A file, a folder, or a glob pattern; or a list of them.")
+    fields: FieldMap = Field(default=FieldMap(), description="Names of your fields; common names are found without it.")
+    on_error: Literal["fail", "skip"] = Field(
+        default="fail", description="A bad row stops the run, or is counted and kept in rejects.jsonl."
+    )
+    max_chars: int = Field(default=1_000_000, ge=100, description="Longest text of one row, in characters.")
+    licence: str = Field(default="not stated", description="Terms of the text, for report and card.")
+    citation: str = Field(default="", description="How to cite the text, for report and card.")
+    version: str = Field(default="", description="Release of the text, for report and card.")
+
+    def default_name(self) -> str:
+        """The first path's stem, or its folder's where the stem is a pattern."""
+        first = Path(self.path if isinstance(self.path, str) else self.path[0] if self.path else "files")
+        stems = (part.split(".")[0] for part in reversed(first.parts))
+        usable = next((stem for stem in stems if stem and not glob.has_magic(stem)), "files")
+        return "".join(c if c.isalnum() or c in "-_" else "-" for c in usable).strip("-") or "files"
+
+    def documents(self, rejects: Rejects) -> Iterator[Document]:
+        """One document per row or text file."""
+        seen: set[bytes] = set()
+        for path in self._paths():
+            yield from self._file_documents(path, rejects, seen)
+
+    def release(self) -> Release:
+        """What the recipe states."""
+        return Release(self.name, self.version or "not stated", self.licence, self.citation or "not stated")
+
+    def inputs(self) -> dict[str, str]:
+        """Hash of every file."""
+        return {self._label(path): file_digest(path) for path in self._paths()}
+
+    def count(self) -> int | None:
+        """Rows in all, where reading them is a matter of seconds."""
+        paths = self._paths()
+        if sum(path.stat().st_size for path in paths) > _COUNTABLE_BYTES:
+            return None
+        return sum(1 for path in paths for _ in readers.read(path, self.max_chars))
+
+    def _label(self, path: Path) -> str:
+        """A file's name as the user wrote its folder, never an absolute path of this machine."""
+        try:
+            return path.relative_to(self._folder).as_posix()
+        except ValueError:
+            return path.name
+
+    def _paths(self) -> list[Path]:
+        patterns = [self.path] if isinstance(self.path, str) else list(self.path)
+        if not patterns:
+            raise SourceError(f"source {self.name}: path is empty: give a file, a folder or a glob pattern")
+        found = sorted({path for pattern in patterns for path in self._expand(pattern)})
+        unknown = [path for path in found if not readers.supported(path)]
+        if unknown:
+            readers.read(unknown[0], self.max_chars)
+        return found
+
+    def _expand(self, pattern: str) -> list[Path]:
+        path = self._folder / Path(pattern).expanduser()
+        if path.is_file():
+            return [path]
+        if path.is_dir():
+            texts = [p for p in path.rglob("*") if p.is_file() and readers.is_text(p)]
+            if not texts:
+                raise SourceError(
+                    f"source {self.name}: the folder {path} holds no .txt or .md file: name a file or glob"
+                )
+            return texts
+        if glob.has_magic(pattern):
+            matches = [Path(p) for p in glob.glob(str(path), recursive=True) if Path(p).is_file()]
+            if matches:
+                return matches
+            raise SourceError(f"source {self.name}: no file matches {path}: check the pattern and the folder")
+        near = difflib.get_close_matches(path.name, _names_in(path.parent), n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise SourceError(f"source {self.name}: no such file: {path}{hint}")
+
+    def _file_documents(self, path: Path, rejects: Rejects, seen: set[bytes]) -> Iterator[Document]:
+        rows = readers.read(path, self.max_chars)
+        head = list(islice(rows, _PEEK))
+        mapping = FieldMap(text="text") if readers.is_text(path) else self._mapping(path, head)
+        empty = True
+        for number, (where, row, raw) in enumerate(chain(head, rows), start=1):
+            try:
+                if isinstance(row, RowError):
+                    raise row
+                document = self._document(row, mapping, path, number, where)
+                _check_unseen(document.id, where, seen)
+            except RowError as error:
+                if self.on_error == "fail":
+                    raise RowError(where, f"{error.problem} (or set on_error: skip to leave such rows out)") from None
+                rejects.add(where, error.problem, raw)
+                continue
+            empty = False
+            yield document
+        if empty and self.on_error == "fail":
+            raise SourceError(f"{path} holds no rows: take it out of the recipe, or check how it was written")
+
+    def _mapping(self, path: Path, head: list[readers.Row]) -> FieldMap:
+        """The field names to use, each known to be in the data."""
+        names = list(dict.fromkeys(name for _, row, _ in head if isinstance(row, dict) for name in row))
+        if not names:
+            return self.fields
+        wanted = self.fields.model_dump(exclude_none=True)
+        for part, name in wanted.items():
+            if name not in names:
+                raise SourceError(
+                    f"{path} has no field {name!r} (set as fields.{part}); its fields are: {', '.join(map(str, names))}"
+                )
+        taken = set(wanted.values())
+        for part, guesses in _GUESSES.items():
+            guess = next((g for g in guesses if g in names and g not in taken), None)
+            if part not in wanted and guess:
+                wanted[part] = guess
+                taken.add(guess)
+        if "text" not in wanted and "sections" not in wanted:
+            raise SourceError(
+                f"{path}: cannot tell which field holds the text; set fields.text to one of: {', '.join(map(str, names))}"
+            )
+        return FieldMap(**wanted)
+
+    def _document(self, row: dict[str, Any], mapping: FieldMap, path: Path, number: int, where: str) -> Document:
+        text = self._string(row, mapping.text, where)
+        title = self._string(row, mapping.title, where)
+        sections = self._sections(row, mapping.sections, where)
+        label = self._label(path)
+        if path.suffix == ".md":
+            title, sections = split_markdown(text)
+        if readers.is_text(path):
+            identity = label
+        else:
+            identity = _key(row, mapping.id, where) or f"{label}#{number}"
+        return Document(
+            id=identity,
+            source=self.name,
+            title=title,
+            text=text if path.suffix != ".md" else "\n\n".join(s.text for s in sections),
+            group=_key(row, mapping.group, where),
+            sections=tuple(sections),
+        )
+
+    def _string(self, row: dict[str, Any], name: str | None, where: str) -> str:
+        value = row.get(name) if name else None
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            raise RowError(where, f"field {name!r} holds {type(value).__name__}, expected text")
+        if len(value) > self.max_chars:
+            raise RowError(
+                where,
+                f"field {name!r} has {len(value):,} characters, more than max_chars ({self.max_chars:,}): "
+                "cut it into documents, or raise max_chars",
+            )
+        return clean(value)
+
+    def _sections(self, row: dict[str, Any], name: str | None, where: str) -> list[Section]:
+        value = row.get(name) if name else None
+        if value is None:
+            return []
+        if not isinstance(value, list) or not all(isinstance(part, dict) for part in value):
+            raise RowError(where, f"field {name!r} must be a list of {{heading, text}}")
+        parts = [(self._string(p, "heading", where), self._string(p, "text", where)) for p in value]
+        return [Section(heading, text) for heading, text in parts if text]
+
+
+def _key(row: dict[str, Any], name: str | None, where: str) -> str:
+    """An id or group as text; whole numbers count as text."""
+    value = row.get(name) if name else None
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise RowError(where, f"field {name!r} holds {type(value).__name__}, expected text or a whole number")
+    return str(value).strip()
+
+
+def _check_unseen(identity: str, where: str, seen: set[bytes]) -> None:
+    """Ids must be unique within a source, or splits and qrels would be wrong."""
+    key = hashlib.blake2b(identity.encode(), digest_size=12).digest()
+    if key in seen:
+        raise RowError(where, "its id stands on an earlier row too: set fields.id to a unique field, or leave it unset")
+    seen.add(key)
+
+
+def _names_in(folder: Path) -> list[str]:
+    return [p.name for p in folder.iterdir()] if folder.is_dir() else []

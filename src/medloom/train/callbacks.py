@@ -1,0 +1,54 @@
+"""What runs beside the training loop: progress, the loss curve, the guard against NaN, checkpoint marks."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from medloom.errors import StageError
+from medloom.progress import bar
+
+COMPLETE = "complete"
+
+
+def make_callback(losses: list[tuple[int, float]]) -> Any:  # noqa: ANN401
+    """A trainer callback.
+
+    It shows progress, keeps the losses, stops at the first loss that is not a number, and marks each checkpoint once all
+    its files are written (a kill can leave half of one).
+
+    Args:
+        losses: Filled with (step, loss), from the start of training even when resumed.
+    """
+    from transformers import TrainerCallback
+
+    class Watch(TrainerCallback):  # type: ignore[misc, unused-ignore]
+        def __init__(self) -> None:
+            self._bar: Any = None
+            self._advance: Any = None
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ANN401
+            losses[:] = [(int(e["step"]), float(e["loss"])) for e in state.log_history if "loss" in e]
+            self._bar = bar("training", state.max_steps, "steps")
+            self._advance = self._bar.__enter__()
+            self._advance(state.global_step)
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ANN401
+            self._advance(1)
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:  # noqa: ANN401
+            if logs and "loss" in logs:
+                loss = float(logs["loss"])
+                if not math.isfinite(loss):
+                    raise StageError(
+                        f"train: the loss is {loss} at step {state.global_step}: lower train.learning_rate, "
+                        "or set train.precision: fp32"
+                    )
+                losses.append((int(state.global_step), loss))
+
+        def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ANN401
+            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
+
+        def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ANN401
+            self._bar.__exit__(None, None, None)
+
+    return Watch()
