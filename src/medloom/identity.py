@@ -54,9 +54,7 @@ def model_digest(folder: Path) -> str:
         if path.name not in _MODEL_JSON:
             continue
         key = path.relative_to(folder).as_posix()
-        parts[key] = (
-            digest(_stable(json.loads(path.read_text("utf-8")))) if path.suffix == ".json" else file_digest(path)
-        )
+        parts[key] = digest(_stable(json.loads(path.read_text("utf-8")))) if path.suffix == ".json" else file_digest(path)
     return digest(parts)
 
 

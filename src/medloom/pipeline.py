@@ -99,8 +99,9 @@ def run(
     tell = on_step or (lambda name, status: None)
     steps: list[Step] = []
     with disk_errors(folder), _locked(folder):
+        outside = _outside(recipe, until)
         for stage in STAGES:
-            step = _do(stage, recipe, folder, {s.name: s for s in steps}, stage.name in force, tell)
+            step = _do(stage, recipe, folder, outside[stage.name], {s.name: s for s in steps}, stage.name in force, tell)
             steps.append(step)
             if stage.name == until:
                 return RunResult(folder, steps)
@@ -115,13 +116,13 @@ def plan(recipe: Recipe, out: str | Path | None = None, force: Sequence[str] = (
     """
     _check_stage_names(force)
     folder = run_folder(recipe, out)
+    outside = _outside(recipe, None)
     done: dict[str, Step] = {}
     for stage in STAGES:
         if any(done[need].status != "done" for need in stage.needs):
-            stage.outside(recipe)
             done[stage.name] = Step(stage.name, "waits")
             continue
-        manifest = read_manifest(_place_of(stage, recipe, folder, done)[0])
+        manifest = read_manifest(_place_of(stage, recipe, folder, outside[stage.name], done)[0])
         fresh = stage.name in force or manifest is None
         done[stage.name] = Step(stage.name, "run" if fresh else "done", manifest)
     return RunResult(folder, list(done.values()))
@@ -132,10 +133,23 @@ def run_folder(recipe: Recipe, out: str | Path | None) -> Path:
     return Path(out).expanduser() if out else Path("runs") / recipe.name
 
 
+def _outside(recipe: Recipe, until: str | None) -> dict[str, dict[str, str]]:
+    """Hashes of what each stage up to ``until`` reads from outside, each thing read once and before any work is done."""
+    wanted = STAGES[: STAGE_NAMES.index(until) + 1] if until else STAGES
+    hashes = {read: read(recipe) for read in dict.fromkeys(stage.outside for stage in wanted)}
+    return {stage.name: hashes[stage.outside] for stage in wanted}
+
+
 def _do(
-    stage: Stage, recipe: Recipe, folder: Path, done: dict[str, Step], force: bool, tell: Callable[[str, Status], None]
+    stage: Stage,
+    recipe: Recipe,
+    folder: Path,
+    outside: dict[str, str],
+    done: dict[str, Step],
+    force: bool,
+    tell: Callable[[str, Status], None],
 ) -> Step:
-    place, fingerprint, inputs = _place_of(stage, recipe, folder, done)
+    place, fingerprint, inputs = _place_of(stage, recipe, folder, outside, done)
     manifest = None if force else read_manifest(place)
     if manifest and missing_output(place, manifest) is None:
         tell(stage.name, "done")
@@ -169,9 +183,11 @@ def _do(
     return Step(stage.name, "run", manifest)
 
 
-def _place_of(stage: Stage, recipe: Recipe, folder: Path, done: dict[str, Step]) -> tuple[Path, str, dict[str, str]]:
+def _place_of(
+    stage: Stage, recipe: Recipe, folder: Path, outside: dict[str, str], done: dict[str, Step]
+) -> tuple[Path, str, dict[str, str]]:
     """Folder, fingerprint and inputs of the stage's artifact."""
-    inputs = stage.outside(recipe)
+    inputs = dict(outside)
     for need in stage.needs:
         manifest = done[need].manifest
         if manifest is None:

@@ -13,6 +13,7 @@ from medloom.evaluate.config import EvaluateConfig
 from medloom.guard import GuardConfig
 from medloom.mine import NegativesConfig, PairsConfig
 from medloom.sources import SourceConfig, known_sources
+from medloom.sources.files import FieldMap
 from medloom.train import TrainConfig
 
 _Path = tuple[str | int, ...]
@@ -236,9 +237,9 @@ def _fields_at(model: type[BaseModel], location: _Path) -> list[str]:
     """Names of the settings at a place of the recipe."""
     if location[:1] == ("sources",):
         names = [name for source in known_sources().values() for name in source.model_fields]
-        inner = [known_sources()["files"].model_fields["fields"].annotation] if location[2:3] == ("fields",) else []
-        return list(dict.fromkeys(inner[0].model_fields)) if inner else list(dict.fromkeys(names))  # type: ignore[union-attr]
-    current: Any = model
+        return list(FieldMap.model_fields) if location[2:3] == ("fields",) else list(dict.fromkeys(names))
+    fields = model.model_fields
     for part in location:
-        current = current.model_fields[str(part)].annotation
-    return list(current.model_fields)
+        inner: object = fields[str(part)].annotation
+        fields = inner.model_fields if isinstance(inner, type) and issubclass(inner, BaseModel) else {}
+    return list(fields)

@@ -4,7 +4,7 @@ A stage is pure: finished artifacts and settings in, one artifact out. ``pipelin
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -13,9 +13,8 @@ from typing import Any
 from medloom.artifacts import read_table, write_json, write_table
 from medloom.errors import StageError
 from medloom.identity import digest, file_digest
-from medloom.records import Document, TrainingRecord
-from medloom.mine.topk import Floats
 from medloom.recipe import Recipe
+from medloom.records import Document, TrainingRecord
 
 _HELD_OUT, _TEST, _TRAIN = "held_out.parquet", "test.parquet", "train.parquet"
 _DOCUMENTS, _PAIRS, _MINED = "documents.parquet", "pairs.parquet", "mined.parquet"
@@ -70,9 +69,7 @@ class Stage:
 
     def fingerprint(self, recipe: Recipe, inputs: dict[str, str]) -> str:
         """Hash of all that the stage's artifact depends on."""
-        return digest(
-            {"stage": self.name, "version": self.version, "settings": self.settings(recipe), "inputs": inputs}
-        )
+        return digest({"stage": self.name, "version": self.version, "settings": self.settings(recipe), "inputs": inputs})
 
 
 def _collect(work: Work) -> Outcome:
@@ -166,7 +163,7 @@ def _guard(work: Work) -> Outcome:
 
 
 def _mine(work: Work) -> Outcome:
-    from medloom.encode import Role, encode_to_file, load_encoder, resolve_model
+    from medloom.encode import VectorFolder, load_encoder, resolve_model
     from medloom.mine.relations import Relations
     from medloom.mine.run import mine_task_group, target_group
 
@@ -184,14 +181,8 @@ def _mine(work: Work) -> Outcome:
 
     def mined() -> Iterator[TrainingRecord]:
         for (name, target), group in groupby(sorted(records, key=target_group), key=target_group):
-            folder = work.folder / "vectors" / f"{name}-{target}"
-            folder.mkdir(parents=True, exist_ok=True)
-
-            def encode(part: str, texts: Sequence[str], role: Role, folder: Path = folder) -> Floats:
-                prompt = encoder.prompt_for(role)
-                return encode_to_file(encoder, texts, len(texts), folder / f"{part}.npy", what, prompt)
-
-            yield from mine_task_group(list(group), encode, relations, config, outcome.counts)
+            vectors = VectorFolder(encoder, work.folder / "vectors" / f"{name}-{target}", what)
+            yield from mine_task_group(list(group), vectors, relations, config, outcome.counts)
 
     outcome.rows_out = write_table(work.folder / _MINED, mined(), TrainingRecord)
     _remove(work.folder / "vectors")

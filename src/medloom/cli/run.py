@@ -18,14 +18,10 @@ if TYPE_CHECKING:
 def run(
     recipe: Annotated[str, typer.Argument(help="A recipe file (.yaml), or the name of a shipped recipe.")],
     out: Annotated[Path | None, typer.Option(help="Where to write; runs/<recipe name> if not given.")] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a setting: train.epochs=2. Repeatable.")
-    ] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Change a setting: train.epochs=2. Repeatable.")] = None,
     until: Annotated[str | None, typer.Option(help="Stop after this stage.")] = None,
     force: Annotated[list[str] | None, typer.Option(help="Run this stage again though it is done. Repeatable.")] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the plan, with counts and an estimate of time.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, with counts and an estimate of time.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
 ) -> None:
     """Run a recipe from text to a model that is compared with its base.
@@ -55,9 +51,7 @@ def run(
     elif result.report:
         _show_report(console, result.report, result.folder)
     else:
-        console.print(
-            f"stopped after {result.steps[-1].name}, as asked; the artifacts are in {result.folder / 'stages'}"
-        )
+        console.print(f"stopped after {result.steps[-1].name}, as asked; the artifacts are in {result.folder / 'stages'}")
 
 
 def recipes(as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False) -> None:
@@ -77,7 +71,7 @@ def _quiet_libraries() -> None:
     from transformers.utils import logging as transformers_logging
 
     datasets.disable_progress_bars()
-    transformers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     if logging.getLogger().level > logging.INFO:
         warnings.filterwarnings("ignore")
 

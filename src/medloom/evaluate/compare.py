@@ -79,8 +79,7 @@ def compare(
         revision: Hash of the suite's data.
     """
     scores = {
-        name: score_suite(encoder, suite, config, name, revision)
-        for name, encoder in (("base", base), ("tuned", tuned))
+        name: score_suite(encoder, suite, config, name, revision) for name, encoder in (("base", base), ("tuned", tuned))
     }
     rows = [_row(task, scores["base"][task.name], scores["tuned"][task.name], config, seed) for task in suite]
     return Comparison(
@@ -144,8 +143,7 @@ def _example(task: SuiteTask, query: str, scores: Mapping[str, Mapping[str, Scor
         "relevant": [corpus[i] for i in sorted(right)],
         **{
             name: [
-                {"text": corpus[i], "score": score, "relevant": i in right}
-                for i, score in by_task[task.name].ranked[query]
+                {"text": corpus[i], "score": score, "relevant": i in right} for i, score in by_task[task.name].ranked[query]
             ]
             for name, by_task in scores.items()
         },

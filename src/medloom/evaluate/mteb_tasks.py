@@ -44,7 +44,7 @@ def to_mteb(task: SuiteTask, config: EvaluateConfig, revision: str) -> Any:  # n
             self.dataset = DatasetDict(test=Dataset.from_dict(data))
         self.data_loaded = True
 
-    base, own = {
+    forms: dict[str, tuple[type, dict[str, Any]]] = {
         "Retrieval": (AbsTaskRetrieval, {"k_values": _K_VALUES}),
         "PairClassification": (AbsTaskPairClassification, {}),
         "Clustering": (
@@ -55,7 +55,8 @@ def to_mteb(task: SuiteTask, config: EvaluateConfig, revision: str) -> Any:  # n
                 "n_clusters": config.clusterings,
             },
         ),
-    }[task.type]
+    }
+    base, own = forms[task.type]
     metadata = mteb.TaskMetadata(
         name=task.name,
         description=task.description,

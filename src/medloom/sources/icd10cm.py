@@ -78,9 +78,7 @@ class Icd10CmSource(SourceConfig):
         try:
             import simple_icd_10_cm
         except ImportError as error:
-            raise SourceError(
-                "source icd10cm needs the package simple-icd-10-cm: pip install simple-icd-10-cm"
-            ) from error
+            raise SourceError("source icd10cm needs the package simple-icd-10-cm: pip install simple-icd-10-cm") from error
         return simple_icd_10_cm
 
     def _tabular(self) -> Path:

@@ -87,7 +87,7 @@ def _jsonl(path: Path, max_chars: int) -> Iterator[Row]:
     with _binary(path) as f:
         for number, raw, long in _lines(f, limit):
             where = f"{path}, line {number}"
-            shown = raw.decode("utf-8", "backslashreplace")
+            shown = raw.decode("utf-8", "backslashreplace").rstrip("\r\n")
             if long:
                 yield where, RowError(where, f"the line is over {limit:,} bytes: cut it up, or raise max_chars"), shown
             elif raw.strip():
@@ -145,9 +145,7 @@ def _delimited(path: Path, max_chars: int, delimiter: str) -> Iterator[Row]:
 
 def _check_cells(header: list[str], cells: list[str], where: str) -> dict[str, Any] | RowError:
     if len(cells) != len(header):
-        return RowError(
-            where, f"{len(cells)} cells where the header has {len(header)}: quote cells that hold separators"
-        )
+        return RowError(where, f"{len(cells)} cells where the header has {len(header)}: quote cells that hold separators")
     for cell in cells:
         try:
             cell.encode()

@@ -23,7 +23,8 @@ def split_markdown(text: str) -> tuple[str, list[Section]]:
     """
     title = ""
     sections: list[Section] = []
-    heading, lines, fenced = "", [], False
+    lines: list[str] = []
+    heading, fenced = "", False
 
     def close() -> None:
         if body := "\n".join(lines).strip():

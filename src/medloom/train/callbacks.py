@@ -10,6 +10,20 @@ from medloom.progress import bar
 COMPLETE = "complete"
 
 
+def make_trainer(callback: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    """sentence-transformers' trainer with our callback, less what would print losses or sample texts for a card."""
+    from sentence_transformers import SentenceTransformerTrainer
+    from transformers import PrinterCallback
+
+    class Trainer(SentenceTransformerTrainer):
+        def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
+            """The publish stage writes the card."""
+
+    trainer = Trainer(callbacks=[callback], **kwargs)
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
 def make_callback(losses: list[tuple[int, float]]) -> Any:  # noqa: ANN401
     """A trainer callback.
 

@@ -14,7 +14,7 @@ from medloom.encode.models import ModelRef, load_model
 from medloom.errors import StageError
 from medloom.identity import model_digest
 from medloom.records import TrainingRecord
-from medloom.train.callbacks import COMPLETE, make_callback
+from medloom.train.callbacks import COMPLETE, make_callback, make_trainer
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -41,9 +41,7 @@ class TrainConfig(BaseModel):
         default=0.0, ge=0, lt=1, description="In training; null keeps the model's own. 0 is fastest on a CPU."
     )
     precision: Precision = Field(default="auto", description="bf16 where the processor computes in it, else fp32.")
-    checkpoint_steps: int = Field(
-        default=50, ge=1, description="Steps between checkpoints that a killed run resumes from."
-    )
+    checkpoint_steps: int = Field(default=50, ge=1, description="Steps between checkpoints that a killed run resumes from.")
 
 
 @dataclass
@@ -67,9 +65,7 @@ class TrainResult:
     sets: dict[str, int] = field(default_factory=dict)
 
 
-def train_dense(
-    records: Iterable[TrainingRecord], base: ModelRef, out: Path, config: TrainConfig, seed: int
-) -> TrainResult:
+def train_dense(records: Iterable[TrainingRecord], base: ModelRef, out: Path, config: TrainConfig, seed: int) -> TrainResult:
     """Fine-tune ``base`` and save the result as ``out/model``.
 
     Loss: InfoNCE (van den Oord et al. 2018) over the batch's other positives and the mined negatives, as
@@ -88,7 +84,6 @@ def train_dense(
         StageError: There is nothing to train on, or the loss is no longer a number.
         ModelError: The base model does not load.
     """
-    from sentence_transformers import SentenceTransformerTrainer
     from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
     from transformers import set_seed
 
@@ -105,22 +100,20 @@ def train_dense(
     if config.dropout is not None:
         _set_dropout(model, config.dropout)
     if on_cpu:
-        model[0].auto_model.set_attn_implementation("eager")
+        _use_eager_attention(model)
     checkpoints = out / "checkpoints"
     precision = resolve_precision(config.precision)
     losses: list[tuple[int, float]] = []
-    trainer = SentenceTransformerTrainer(
+    trainer = make_trainer(
         model=model,
-        args=_arguments(
-            checkpoints, config, seed, precision, _steps(datasets, config), _prompts(model, datasets), on_cpu
-        ),
+        args=_arguments(checkpoints, config, seed, precision, _steps(datasets, config), _prompts(model, datasets), on_cpu),
         train_dataset=datasets,
         loss=MultipleNegativesRankingLoss(
             LengthSorted(model),  # type: ignore[arg-type]
             scale=1 / config.temperature,
             directions=("query_to_doc", "doc_to_query") if config.symmetric else ("query_to_doc",),
         ),
-        callbacks=[make_callback(losses)],
+        callback=make_callback(losses),
     )
     last = last_checkpoint(checkpoints)
     trainer.train(resume_from_checkpoint=str(last) if last else None)
@@ -173,6 +166,13 @@ def _prompts(model: "SentenceTransformer", datasets: "dict[str, Dataset]") -> di
     columns = sorted({column for data in datasets.values() for column in data.column_names})
     wanted = {c: model.prompts.get("query" if c == "anchor" else "document") for c in columns}
     return {column: prompt for column, prompt in wanted.items() if prompt}
+
+
+def _use_eager_attention(model: "SentenceTransformer") -> None:
+    """On a CPU, torch's fused attention is the slower one in training; the saved configuration is not touched."""
+    network = getattr(model[0], "auto_model", None)
+    if network is not None:
+        network.set_attn_implementation("eager")
 
 
 def _set_dropout(model: "SentenceTransformer", rate: float) -> None:

@@ -1,0 +1,5 @@
+"""``python -m medloom``."""
+
+from medloom.cli import main
+
+main()

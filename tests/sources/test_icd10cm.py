@@ -1,0 +1,83 @@
+"""The diagnosis codes, as the installed package carries them."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from medloom.records import Document
+from medloom.sources import Rejects
+from medloom.sources.icd10cm import Icd10CmSource
+
+
+@pytest.fixture(scope="module")
+def documents(tmp_path_factory: pytest.TempPathFactory) -> list[Document]:
+    return list(Icd10CmSource().documents(Rejects(tmp_path_factory.mktemp("icd") / "r.jsonl")))
+
+
+@pytest.fixture(scope="module")
+def by_code(documents: list[Document]) -> dict[str, Document]:
+    return {d.id: d for d in documents}
+
+
+def test_every_code_once(documents: list[Document]) -> None:
+    assert len(documents) > 40_000
+    assert [code for code, times in Counter(d.id for d in documents).items() if times > 1] == []
+
+
+def test_count_is_that_of_the_documents(documents: list[Document]) -> None:
+    assert Icd10CmSource().count() == len(documents)
+
+
+def test_codes_are_categories_and_subcategories(documents: list[Document]) -> None:
+    assert [d.id for d in documents if not re.fullmatch(r"[A-Z]\d?[\dA-Z]{1,2}(\.[\dA-Z]{1,4})?", d.id)] == []
+    assert all(d.title for d in documents)
+
+
+def test_seventh_character_codes_are_left_out(by_code: dict[str, Document]) -> None:
+    assert "S72.001" in by_code
+    assert "S72.001A" not in by_code
+    assert [d.id for d in by_code.values() if d.title.endswith(", initial encounter")] == []
+
+
+def test_codes_are_grouped_by_category(by_code: dict[str, Document]) -> None:
+    assert {d.group for d in by_code.values() if d.id.startswith("E11")} == {"E11"}
+    assert all(d.group == d.id[:3] for d in by_code.values())
+    assert by_code["E11.65"].split_key == by_code["E11"].split_key == "icd10cm:E11"
+
+
+def test_parents_are_codes_and_categories_have_none(by_code: dict[str, Document]) -> None:
+    assert by_code["E11"].parents == ()
+    assert by_code["E11.65"].parents == ("E11.6",)
+    assert all(parent in by_code for d in by_code.values() for parent in d.parents)
+
+
+def test_inclusion_terms_are_synonyms(by_code: dict[str, Document]) -> None:
+    names = [s.text for s in by_code["A00.0"].synonyms]
+    assert names == ["Classical cholera"]
+    assert {s.scope for d in by_code.values() for s in d.synonyms} == {"exact"}
+    assert not [d.id for d in by_code.values() for s in d.synonyms if s.lay or not s.text.strip()]
+
+
+def test_chapters_are_labels_without_their_code_range(documents: list[Document]) -> None:
+    chapters = {d.categories for d in documents}
+    assert ("Neoplasms",) in chapters
+    assert 20 <= len(chapters) <= 24
+    assert all(len(labels) == 1 for labels in chapters)
+    assert [label for (label,) in chapters if re.search(r"\([A-Z0-9]+-[A-Z0-9]+\)", label)] == []
+
+
+def test_release_and_inputs() -> None:
+    source = Icd10CmSource(name="codes")
+    release = source.release()
+    assert re.match(r"\w+-\d+-20\d\d \(simple-icd-10-cm ", release.version)
+    (name, digest), *others = source.inputs().items()
+    assert re.fullmatch(r"icd10c-tabular-.*\.xml", name)
+    assert re.fullmatch(r"[0-9a-f]{64}", digest)
+    assert not others
+
+
+def test_documents_carry_the_name_of_their_source(tmp_path: Path) -> None:
+    first = next(Icd10CmSource(name="codes").documents(Rejects(tmp_path / "r.jsonl")))
+    assert first.source == "codes"
