@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 settings.register_profile("medloom", deadline=None, max_examples=60, derandomize=True, database=None)
 settings.load_profile("medloom")
 
-WORDS = (
-    "fever cough heart lung liver kidney pain acute chronic high low blood pressure sugar skin rash bone joint head ache "
-    "tablet dose daily night child adult what is the of a in and with for patient query passage find"
-).split()
+WORDS = [
+    *("fever", "cough", "heart", "lung", "liver", "kidney", "pain", "acute", "chronic", "high", "low", "blood", "pressure"),
+    *("sugar", "skin", "rash", "bone", "joint", "head", "ache", "tablet", "dose", "daily", "night", "child", "adult"),
+    *("what", "is", "the", "of", "a", "in", "and", "with", "for", "patient", "query", "passage", "find"),
+]
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,:;?-"
 
 MakeModel = Callable[..., Path]
@@ -39,7 +40,7 @@ def _tokenizer() -> object:
     tokenizer.post_processor = processors.TemplateProcessing(  # type: ignore[misc, unused-ignore]
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
         unk_token="[UNK]",
         cls_token="[CLS]",

@@ -34,7 +34,7 @@ from medloom.errors import ArtifactError
 from medloom.identity import file_digest
 from medloom.records import Document, Section, Synonym, TrainingRecord
 
-TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=30)
+TEXT = st.text(st.characters(codec="utf-8"), max_size=30)
 TEXTS = st.lists(TEXT, max_size=3).map(tuple)
 
 

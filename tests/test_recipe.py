@@ -106,7 +106,9 @@ def test_every_error_is_told_at_once() -> None:
 
 
 def test_nested_errors_of_one_source_do_not_hide_the_others() -> None:
-    text = "name: a\nsources:\n  - type: files\n    path: x\n    on_error: stop\n    max_chars: 1\n  - type: hpo\n    oob: y\n"
+    text = (
+        "name: a\nsources:\n  - type: files\n    path: x\n    on_error: stop\n    max_chars: 1\n  - type: hpo\n    oob: y\n"
+    )
     message = error_of(text)
     assert "my.yaml, line 5: sources.0.on_error" in message
     assert "my.yaml, line 6: sources.0.max_chars" in message
@@ -119,6 +121,11 @@ def test_unknown_settings_of_a_source_list_those_of_that_source() -> None:
     there_are = message.partition("there are: ")[2]
     assert "obo" in there_are
     assert "on_error" not in there_are
+
+
+def test_a_wrong_source_is_not_also_called_missing() -> None:
+    (line,) = error_of("name: a\nsources:\n  - type: hpo\n    oob: x\n").splitlines()
+    assert line.startswith("my.yaml, line 4: unknown setting 'sources.0.oob'")
 
 
 def test_two_sources_of_one_name() -> None:
@@ -149,13 +156,13 @@ def test_set_forms() -> None:
     overrides = [
         "name=other",
         "guard.max_per_kind=10",
-        "train.symmetric=true",
         "evaluate.types=[Retrieval]",
         "pairs.kinds=null",
         "sources.0.path=x=y.csv",
         "sources.0.fields.title=head",
         "train={batch_size: 4}",
         "train.epochs=3",
+        "train.symmetric=true",
     ]
     recipe = Recipe.parse(GOOD, overrides=overrides)
     assert recipe.name == "other"

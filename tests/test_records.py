@@ -6,9 +6,11 @@ from hypothesis import strategies as st
 
 from medloom.records import Document, Section, Synonym, TrainingRecord
 
-TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
+TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
 TEXTS = st.lists(TEXT, max_size=3).map(tuple)
-SYNONYMS = st.lists(st.builds(Synonym, TEXT, st.sampled_from(("exact", "narrow", "broad", "related")), st.booleans()), max_size=3)
+SYNONYMS = st.lists(
+    st.builds(Synonym, TEXT, st.sampled_from(("exact", "narrow", "broad", "related")), st.booleans()), max_size=3
+)
 DOCUMENTS = st.builds(
     Document,
     TEXT,
@@ -43,7 +45,11 @@ def test_rows_are_plain_values() -> None:
 
 
 def test_names() -> None:
-    assert Document("1", "s", "Title", synonyms=(Synonym("a"), Synonym(""), Synonym("b", "broad"))).names() == ["Title", "a", "b"]
+    assert Document("1", "s", "Title", synonyms=(Synonym("a"), Synonym(""), Synonym("b", "broad"))).names() == [
+        "Title",
+        "a",
+        "b",
+    ]
     assert Document("1", "s", synonyms=(Synonym("a"),)).names() == ["a"]
     assert Document("1", "s").names() == []
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
+SIDE_FILES = ("rejects.jsonl",)
 _ROWS_PER_GROUP = 2_000
 _CHARS_PER_GROUP = 16_000_000
 T = TypeVar("T")
@@ -69,7 +70,7 @@ class Manifest:
         """Hash of what the stage wrote: what later stages depend on."""
         from medloom.identity import digest
 
-        return digest({name: out["sha256"] for name, out in self.outputs.items()})
+        return digest({name: out["sha256"] for name, out in self.outputs.items() if name not in SIDE_FILES})
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -90,12 +91,19 @@ def read_manifest(folder: Path) -> Manifest | None:
         return None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ArtifactError(f"{path} is not valid JSON: delete the folder {folder} to build it again") from error
+    if not isinstance(raw, dict):
+        raise ArtifactError(f"{path} is not a manifest: delete the folder {folder} to build it again")
     if raw.get("schema_version") != SCHEMA_VERSION:
         raise ArtifactError(
             f"{path} has schema version {raw.get('schema_version')}, this medloom reads {SCHEMA_VERSION}: "
             f"delete the folder {folder} to build it again"
         )
-    return Manifest(**raw)
+    try:
+        return Manifest(**raw)
+    except TypeError as error:
+        raise ArtifactError(
+            f"{path} is not a manifest of this medloom: delete the folder {folder} to build it again"
+        ) from error
 
 
 def describe_outputs(folder: Path) -> dict[str, dict[str, Any]]:
@@ -252,7 +260,7 @@ def read_rows(path: Path, columns: list[str] | None = None) -> Iterator[Mapping[
         with pq.ParquetFile(path) as file:
             for group in range(file.num_row_groups):
                 yield from file.read_row_group(group, columns=columns).to_pylist()
-    except (pa.ArrowInvalid, FileNotFoundError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise ArtifactError(f"{path} is damaged or gone: delete its folder {path.parent} to build it again") from error
 
 

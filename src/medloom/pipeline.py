@@ -108,22 +108,23 @@ def run(
         return RunResult(folder, steps, _place(recipe, folder, steps))
 
 
-def plan(recipe: Recipe, out: str | Path | None = None, force: Sequence[str] = ()) -> RunResult:
+def plan(recipe: Recipe, out: str | Path | None = None, until: str | None = None, force: Sequence[str] = ()) -> RunResult:
     """What :func:`run` would do, as far as it can be known without doing it.
 
     Raises:
         MedloomError: The recipe's files or base model are not there.
     """
-    _check_stage_names(force)
+    _check_stage_names([*force, *([until] if until else [])])
     folder = run_folder(recipe, out)
-    outside = _outside(recipe, None)
+    outside = _outside(recipe, until)
     done: dict[str, Step] = {}
-    for stage in STAGES:
+    for stage in STAGES[: len(outside)]:
         if any(done[need].status != "done" for need in stage.needs):
             done[stage.name] = Step(stage.name, "waits")
             continue
-        manifest = read_manifest(_place_of(stage, recipe, folder, outside[stage.name], done)[0])
-        fresh = stage.name in force or manifest is None
+        place, _, _ = _place_of(stage, recipe, folder, outside[stage.name], done)
+        manifest = read_manifest(place)
+        fresh = stage.name in force or manifest is None or missing_output(place, manifest) is not None
         done[stage.name] = Step(stage.name, "run" if fresh else "done", manifest)
     return RunResult(folder, list(done.values()))
 

@@ -82,7 +82,8 @@ class Recipe(BaseModel):
             text = file.read_text("utf-8")
         except UnicodeDecodeError as error:
             raise RecipeError(f"{file} is not UTF-8 (byte {error.start + 1}): save it as UTF-8") from error
-        return cls.parse(text, str(file), file.parent, overrides)
+        shipped = file in shipped_recipes().values()
+        return cls.parse(text, str(file), Path() if shipped else file.parent, overrides)
 
     @classmethod
     def parse(cls, text: str, where: str = "recipe", folder: Path | None = None, overrides: Sequence[str] = ()) -> Self:
@@ -103,7 +104,7 @@ class Recipe(BaseModel):
         try:
             recipe = cls.model_validate(data)
         except ValidationError as error:
-            raise RecipeError("\n".join(_explain(cls, e, where, lines) for e in error.errors())) from None
+            raise RecipeError("\n".join(_explain(cls, e, where, lines, data) for e in _causes(error))) from None
         recipe._folder = folder or Path()
         for source in recipe.sources:
             source.relative_to(recipe._folder)
@@ -160,7 +161,10 @@ def _load_yaml(text: str, where: str) -> tuple[dict[str, Any], dict[_Path, int]]
     if not isinstance(data, dict) or node is None:
         raise RecipeError(f"{where}: a recipe is a mapping with name, sources, ...: the file holds something else")
     lines: dict[_Path, int] = {}
-    _note_lines(node, (), lines, where)
+    try:
+        _note_lines(node, (), lines, where)
+    except RecursionError as error:
+        raise RecipeError(f"{where}: an alias refers to itself: write the value out") from error
     return data, lines
 
 
@@ -215,7 +219,23 @@ def _index(place: list[Any], part: str, override: str) -> int:
     return int(part)
 
 
-def _explain(model: type[BaseModel], error: Any, where: str, lines: Mapping[_Path, int]) -> str:  # noqa: ANN401
+def _causes(error: ValidationError) -> list[Any]:
+    """The errors without those that only follow from an error further in."""
+    errors = error.errors()
+    return [
+        e
+        for e in errors
+        if not (e["type"] == "too_short" and any(o is not e and o["loc"][: len(e["loc"])] == e["loc"] for o in errors))
+    ]
+
+
+def _explain(
+    model: type[BaseModel],
+    error: Any,  # noqa: ANN401
+    where: str,
+    lines: Mapping[_Path, int],
+    data: Mapping[str, Any],
+) -> str:
     """One validation error as a person would say it."""
     location: _Path = tuple(error["loc"])
     known = next((location[:n] for n in range(len(location), -1, -1) if location[:n] in lines), ())
@@ -223,7 +243,7 @@ def _explain(model: type[BaseModel], error: Any, where: str, lines: Mapping[_Pat
     dotted = ".".join(map(str, location)) or "recipe"
     message = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
-        fields = _fields_at(model, location[:-1])
+        fields = _fields_at(model, location[:-1], data)
         hint = _near(str(location[-1]), fields)
         return f"{where}{line}: unknown setting {dotted!r}{hint}; there are: {', '.join(fields)}"
     if error["type"] == "missing":
@@ -233,11 +253,11 @@ def _explain(model: type[BaseModel], error: Any, where: str, lines: Mapping[_Pat
     return f"{where}{line}: {dotted}: {message}{shown}"
 
 
-def _fields_at(model: type[BaseModel], location: _Path) -> list[str]:
+def _fields_at(model: type[BaseModel], location: _Path, data: Mapping[str, Any]) -> list[str]:
     """Names of the settings at a place of the recipe."""
     if location[:1] == ("sources",):
-        names = [name for source in known_sources().values() for name in source.model_fields]
-        return list(FieldMap.model_fields) if location[2:3] == ("fields",) else list(dict.fromkeys(names))
+        source = known_sources()[data["sources"][location[1]]["type"]]
+        return list(FieldMap.model_fields if location[2:3] == ("fields",) else source.model_fields)
     fields = model.model_fields
     for part in location:
         inner: object = fields[str(part)].annotation

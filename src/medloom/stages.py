@@ -200,8 +200,7 @@ def _train(work: Work) -> Outcome:
         rows_in=len(records),
         rows_out=len(records),
         counts={},
-        notes={"base": {"name": base.name, "hash": base.hash, "hub_id": base.hub_id, "licence": base.licence}}
-        | asdict(result),
+        notes={"base": {k: getattr(base, k) for k in ("name", "hash", "hub_id", "revision", "licence")}} | asdict(result),
     )
 
 

@@ -89,6 +89,8 @@ def test_version(path: Path, tmp_path: Path) -> None:
 
 def test_windows_line_ends_and_trailing_blanks(tmp_path: Path) -> None:
     path = tmp_path / "own.obo"
-    path.write_bytes(b"data-version: v1 \r\n\r\n[Term]\r\nid: X:1 \r\nname: Fever \r\nis_a: X:2 \r\n\r\n[Term]\r\nid: X:2\r\n")
+    path.write_bytes(
+        b"data-version: v1 \r\n\r\n[Term]\r\nid: X:1 \r\nname: Fever \r\nis_a: X:2 \r\n\r\n[Term]\r\nid: X:2\r\n"
+    )
     assert read_version(path) == "v1"
     assert list(read_terms(path)) == [OboTerm("X:1", "Fever", parents=["X:2"]), OboTerm("X:2")]

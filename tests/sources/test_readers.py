@@ -109,9 +109,7 @@ def test_a_text_file_is_one_row(tmp_path: Path, name: str) -> None:
         ("a.md", "# é", {"text": "# é"}),
     ],
 )
-def test_a_byte_order_mark_is_no_part_of_the_text(
-    tmp_path: Path, name: str, content: str, expected: dict[str, str]
-) -> None:
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path, name: str, content: str, expected: dict[str, str]) -> None:
     path = tmp_path / name
     path.write_text(content, "utf-8-sig")
     assert rows_of(path) == [expected]
@@ -182,7 +180,7 @@ def test_the_byte_that_is_not_utf8_is_named(tmp_path: Path) -> None:
 def test_raw_text_comes_with_the_row_for_the_rejects(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_bytes(b'{"text": \n')
-    assert [raw for _, _, raw in readers.read(path, LIMIT)] == ['{"text": \n']
+    assert [raw.strip() for _, _, raw in readers.read(path, LIMIT)] == ['{"text":']
 
 
 def test_a_line_of_five_megabytes_is_not_read_into_memory_whole(tmp_path: Path) -> None:

@@ -35,7 +35,18 @@ def test_two_texts(a: str, b: str) -> None:
 
 
 def test_words() -> None:
-    assert words("Café-au-lait spots: 6 or more (≥ 1.5 cm).") == ["cafe", "au", "lait", "spots", "6", "or", "more", "1", "5", "cm"]
+    assert words("Café-au-lait spots: 6 or more (≥ 1.5 cm).") == [
+        "cafe",
+        "au",
+        "lait",
+        "spots",
+        "6",
+        "or",
+        "more",
+        "1",
+        "5",
+        "cm",
+    ]
     assert words("?!… —") == []
 
 

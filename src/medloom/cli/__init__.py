@@ -41,7 +41,7 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line; exit 2 for what the user can mend, 130 after Ctrl-C."""
+    """Run the command line; exit 2 for what the user can mend (and, through typer, 130 after Ctrl-C)."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -50,6 +50,3 @@ def main() -> None:
     except MedloomError as error:
         sys.stderr.write(f"medloom: {error}\n")
         sys.exit(2)
-    except KeyboardInterrupt:
-        sys.stderr.write("\nmedloom: interrupted. Give the same command again to go on where it stopped.\n")
-        sys.exit(130)

@@ -37,15 +37,19 @@ def run(
     console = Console(stderr=True)
     loaded = Recipe.load(recipe, set_ or [])
     if dry_run:
-        _show_plan(loaded, out, force or [], as_json)
+        _show_plan(loaded, out, until, force or [], as_json)
         return
 
     def tell(name: str, status: "Status") -> None:
         console.print(f"[bold]{name}[/bold] {'[dim]done before, skipped[/dim]' if status == 'done' else '...'}")
 
-    _quiet_libraries()
-    with shown_on(console) if console.is_terminal else nullcontext():
-        result = pipeline.run(loaded, out, until, force or [], tell)
+    try:
+        _quiet_libraries()
+        with shown_on(console) if console.is_terminal else nullcontext():
+            result = pipeline.run(loaded, out, until, force or [], tell)
+    except KeyboardInterrupt:
+        console.print("interrupted: give the same command again to go on where it stopped")
+        raise typer.Exit(130) from None
     if as_json:
         print(json.dumps(result.report or _steps_as_json(result), indent=2, ensure_ascii=False))
     elif result.report:
@@ -93,14 +97,14 @@ def _steps_as_json(result: "RunResult") -> dict[str, Any]:
     }
 
 
-def _show_plan(recipe: "Recipe", out: Path | None, force: list[str], as_json: bool) -> None:
+def _show_plan(recipe: "Recipe", out: Path | None, until: str | None, force: list[str], as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
     from medloom.estimate import estimate
     from medloom.pipeline import plan
 
-    planned = plan(recipe, out, force)
+    planned = plan(recipe, out, until, force)
     forecast = estimate(recipe, planned)
     rows = _steps_as_json(planned) | {
         "recipe": recipe.name,

@@ -85,8 +85,7 @@ class TorchEncoder:
     @property
     def pooling(self) -> str:
         """How token vectors become one: ``mean``, ``cls``, ...; ``unknown`` where the model does not say."""
-        modes = (getattr(module, "get_pooling_mode_str", None) for module in self.model)
-        return next((str(mode()) for mode in modes if mode), "unknown")
+        return next((str(module.pooling_mode) for module in self.model if hasattr(module, "pooling_mode")), "unknown")
 
     @property
     def hash(self) -> str:

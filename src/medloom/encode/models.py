@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import yaml
+
 from medloom.errors import ModelError
 from medloom.identity import file_digest, model_digest
 
@@ -30,8 +32,8 @@ class ModelRef:
 
     Attributes:
         name: As the user wrote it.
-        location: A local folder, or a hub id.
-        revision: Commit of the hub repository; None for local folders.
+        location: A local folder; what the hub holds has been fetched into one.
+        revision: Commit of the hub repository that the folder is a copy of; None for others.
         hash: Content hash of the weights, tokenizer, pooling and prompts.
         hub_id: Where the model lives on the hub, for the card; None if it does not.
         licence: Its licence as the hub writes it, where known.
@@ -82,8 +84,8 @@ def load_model(ref: ModelRef, trust_remote_code: bool = False) -> "SentenceTrans
     try:
         model = SentenceTransformer(
             ref.location,
-            revision=ref.revision,
             trust_remote_code=trust_remote_code,
+            local_files_only=True,
             model_kwargs={"use_safetensors": True},
         )
         vector = model.encode(["a"], show_progress_bar=False)
@@ -155,7 +157,7 @@ def _hub(name: str) -> ModelRef:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    wanted = ["*.json", "*.safetensors", "*.txt", "*.model", "1_Pooling/*", "2_*/*"]
+    wanted = ["README.md", "*.json", "*.safetensors", "*.txt", "*.model", "1_Pooling/*", "2_*/*"]
     try:
         folder = Path(snapshot_download(name, allow_patterns=wanted))
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError, ValueError) as error:
@@ -164,4 +166,16 @@ def _hub(name: str) -> ModelRef:
             "the network and your access; on a machine without network, give the path of a downloaded folder"
         ) from error
     local = _local(name, folder)
-    return ModelRef(name, str(folder), local.hash, None, hub_id=name)
+    revision = folder.name if folder.parent.name == "snapshots" else None
+    return ModelRef(name, str(folder), local.hash, revision, hub_id=name, licence=_licence(folder / "README.md"))
+
+
+def _licence(card: Path) -> str | None:
+    """The licence that a model's card states, or None."""
+    from huggingface_hub import metadata_load
+
+    try:
+        licence = (metadata_load(card) or {}).get("license") if card.is_file() else None
+    except (ValueError, yaml.YAMLError):
+        return None
+    return licence if isinstance(licence, str) else None

@@ -1,6 +1,7 @@
 """Vectors on disk, one shard of texts at a time, so that a killed run goes on where it stopped."""
 
 import json
+import os
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
@@ -13,6 +14,7 @@ from medloom.identity import digest
 from medloom.progress import bar
 
 SHARD = 4_096
+_BYTES = 4
 
 
 def encode_to_file(
@@ -36,18 +38,35 @@ def encode_to_file(
     key = digest({"model": encoder.hash, "texts": what, "prompt": prompt, "count": count, "shard": SHARD})
     progress = path.with_suffix(".progress")
     done = _done(progress, path, key)
-    mode = "r+" if done else "w+"
-    vectors = np.lib.format.open_memmap(path, mode, np.float32, (count, encoder.dimensions))
+    if not done:
+        _write_header(path, count, encoder.dimensions)
+    offset = _data_offset(path)
     source = iter(texts)
-    with bar(f"encoding {path.stem}", count, "texts") as advance:
+    with path.open("r+b") as file, bar(f"encoding {path.stem}", count, "texts") as advance:
         for start in range(0, count, SHARD):
             shard: Sequence[str] = list(islice(source, SHARD))
             if start >= done:
-                vectors[start : start + len(shard)] = encoder.encode(shard, prompt)
-                vectors.flush()
+                file.seek(offset + start * encoder.dimensions * _BYTES)
+                file.write(encoder.encode(shard, prompt).astype("<f4").tobytes())
+                file.flush()
+                os.fsync(file.fileno())
                 write_json(progress, {"key": key, "done": start + len(shard)})
             advance(len(shard))
     return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]
+
+
+def _write_header(path: Path, count: int, dimensions: int) -> None:
+    """Begin a ``.npy`` file; plain writes follow, since a full disk kills a process that writes through a memory map."""
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": (count, dimensions)})
+
+
+def _data_offset(path: Path) -> int:
+    """Where the numbers of a ``.npy`` file begin."""
+    with path.open("rb") as file:
+        np.lib.format.read_magic(file)
+        np.lib.format.read_array_header_1_0(file)
+        return file.tell()
 
 
 class VectorFolder:

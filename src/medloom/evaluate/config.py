@@ -24,4 +24,4 @@ class EvaluateConfig(BaseModel):
     resamples: int = Field(default=2_000, ge=100, description="Bootstrap resamples for intervals over queries or pairs.")
     clusterings: int = Field(default=30, ge=5, description="Resamples of the documents in clustering, each clustered anew.")
     examples: int = Field(default=5, ge=0, description="Example queries in the report, drawn by seed.")
-    precision: Precision = Field(default="auto", description="Arithmetic of both models while they are compared.")
+    precision: Precision = Field(default="auto", description="Arithmetic of encoding, in mining and in the comparison.")

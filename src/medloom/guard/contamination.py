@@ -13,15 +13,14 @@ from medloom.text import characters_key, text_key, words
 Reason = Literal["exact", "near_duplicate", "ngram"]
 
 _SHORT = 300
-_PERMUTATIONS = 128
-_BANDS = 32
 
 
 class EvaluationTexts:
     """An index of the texts that a model will be judged on.
 
     Args:
-        near_duplicate: Jaccard overlap from which two short texts are near-duplicates; above 1 turns the test off.
+        near_duplicate: Jaccard overlap, at least 0.6, from which two short texts are near-duplicates; above 1 turns the
+            test off.
         ngram: Words in a run that may not be shared; 0 turns the test off.
     """
 
@@ -33,7 +32,8 @@ class EvaluationTexts:
         self._keys: set[str] = set()
         self._runs: set[int] = set()
         self._short: list[set[str]] = []
-        self._lsh: Any = RMinHashLSH(threshold=min(1.0, near_duplicate), num_perm=_PERMUTATIONS, num_bands=_BANDS)
+        self._width, bands = _sketch(near_duplicate)
+        self._lsh: Any = RMinHashLSH(threshold=min(1.0, near_duplicate), num_perm=self._width, num_bands=bands)
 
     def add(self, texts: Iterable[str]) -> None:
         """Index texts; repeated ones cost nothing."""
@@ -45,7 +45,7 @@ class EvaluationTexts:
             self._runs.update(self._run_hashes(text))
             if len(key) <= _SHORT and self._threshold <= 1:
                 grams = characters_key(text)
-                self._lsh.insert(len(self._short), _minhash(grams))
+                self._lsh.insert(len(self._short), _minhash(grams, self._width))
                 self._short.append(grams)
 
     def __len__(self) -> int:
@@ -66,7 +66,7 @@ class EvaluationTexts:
         grams = characters_key(text)
         return any(
             len(grams & other) >= self._threshold * len(grams | other)
-            for other in (self._short[i] for i in self._lsh.query(_minhash(grams)))
+            for other in (self._short[i] for i in self._lsh.query(_minhash(grams, self._width)))
         )
 
     def _run_hashes(self, text: str) -> Iterator[int]:
@@ -76,9 +76,14 @@ class EvaluationTexts:
                 yield hash(" ".join(tokens[i : i + self._n]))
 
 
-def _minhash(grams: set[str]) -> Any:  # noqa: ANN401
+def _sketch(threshold: float) -> tuple[int, int]:
+    """Length and bands of a sketch that finds a pair at the threshold with a chance of at least 0.999."""
+    return (128, 32) if threshold >= 0.7 else (126, 42)
+
+
+def _minhash(grams: set[str], width: int) -> Any:  # noqa: ANN401
     from rensa import RMinHash
 
-    sketch = RMinHash(num_perm=_PERMUTATIONS, seed=42)
+    sketch = RMinHash(num_perm=width, seed=42)
     sketch.update(sorted(grams))
     return sketch

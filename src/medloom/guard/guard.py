@@ -20,7 +20,7 @@ class GuardConfig(BaseModel):
 
     holdout: float = Field(default=0.2, gt=0, lt=1, description="Share of concepts (groups) held out for evaluation.")
     near_duplicate: float = Field(
-        default=0.8, gt=0, le=1, description="Overlap of character 4-grams from which short texts count as duplicates."
+        default=0.8, ge=0.6, le=1, description="Overlap of character 4-grams from which short texts count as duplicates."
     )
     ngram: int = Field(default=13, ge=3, description="Training text sharing a run of so many words with test text goes.")
     max_per_kind: int | None = Field(

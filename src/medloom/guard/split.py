@@ -56,7 +56,8 @@ def split_sides(documents: Iterable[Document], holdout: float, seed: int) -> tup
         groups.find(key)
         sizes[key] = sizes.get(key, 0) + 1
         for text in texts_of(document):
-            groups.join(key, owner.setdefault(_hash(text_key(text)), key))
+            if words := text_key(text):
+                groups.join(key, owner.setdefault(_hash(words), key))
     sides = {key: _hash(f"{seed}|{groups.find(key)}") < holdout * _UNIT for key in groups}
     tied: dict[str, int] = {}
     for key, size in sizes.items():

@@ -53,7 +53,7 @@ def pairs_of(document: Document, config: PairsConfig, counts: dict[str, int]) ->
     """Yield the pairs of one document.
 
     Dropped and counted: pairs whose two texts are equal after normalisation, pairs with a text that is too short, and a
-    query that one document gives twice.
+    pair that one document gives twice.
 
     Args:
         document: Where the pairs come from.
@@ -130,4 +130,4 @@ def _cut(text: str, limit: int) -> str:
     """The text up to ``limit`` characters, ending at a word."""
     if len(text) <= limit:
         return text
-    return text[:limit].rsplit(" ", 1)[0] or text[:limit]
+    return text[: limit + 1].rsplit(" ", 1)[0][:limit]

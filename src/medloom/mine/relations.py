@@ -23,7 +23,7 @@ class Relations:
         self._parents: dict[Concept, tuple[str, ...]] = {}
         for document in documents:
             concept = (document.source, document.id)
-            self._names[concept] = frozenset(text_key(name) for name in document.names())
+            self._names[concept] = frozenset(key for name in document.names() if (key := text_key(name)))
             if document.parents:
                 self._parents[concept] = document.parents
         self._above = cache(self._ancestors)

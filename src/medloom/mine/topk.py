@@ -45,7 +45,6 @@ def top_k(
             found = (block @ torch.from_numpy(part).T).topk(min(k, len(part)), dim=1)
             scores = torch.cat([scores, found.values], dim=1)
             numbers = torch.cat([numbers, found.indices + offset], dim=1)
-            if scores.shape[1] > k:
-                scores, order = scores.topk(k, dim=1)
-                numbers = numbers.gather(1, order)
+            scores, order = scores.topk(min(k, scores.shape[1]), dim=1)
+            numbers = numbers.gather(1, order)
         yield start, scores.numpy(), numbers.numpy()

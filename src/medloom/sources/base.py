@@ -79,7 +79,9 @@ class SourceConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     type: str
-    name: str = Field(default="", description="What the source is called in tasks and reports; its type if not set.")
+    name: str = Field(
+        default="", description="What the source is called in tasks and reports; its type (or the file's stem) if not set."
+    )
     _folder: Path = PrivateAttr(default_factory=Path)
 
     def model_post_init(self, context: Any, /) -> None:  # noqa: ANN401

@@ -7,6 +7,7 @@ to state in the recipe; the report repeats them.
 import difflib
 import glob
 import hashlib
+import os
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
@@ -22,6 +23,7 @@ from medloom.sources.base import Rejects, Release, SourceConfig
 from medloom.text import clean, split_markdown
 
 _PEEK = 100
+_LONGEST_NAME = 60
 _COUNTABLE_BYTES = 100_000_000
 _GUESSES = {
     "title": ("title", "question", "query", "heading", "name"),
@@ -70,7 +72,7 @@ class FilesSource(SourceConfig):
         """One document per row or text file."""
         seen: set[bytes] = set()
         for path in self._paths():
-            yield from self._file_documents(path, rejects, seen)
+            yield from self._file_documents(path, self._label(path), rejects, seen)
 
     def release(self) -> Release:
         """What the recipe states."""
@@ -88,11 +90,10 @@ class FilesSource(SourceConfig):
         return sum(1 for path in paths for _ in readers.read(path, self.max_chars))
 
     def _label(self, path: Path) -> str:
-        """A file's name as the user wrote its folder, never an absolute path of this machine."""
-        try:
+        """A file's name below the recipe's folder, or below what all files share: never an absolute path."""
+        if path.is_relative_to(self._folder) and not (self._folder == Path() and path.is_absolute()):
             return path.relative_to(self._folder).as_posix()
-        except ValueError:
-            return path.name
+        return path.relative_to(os.path.commonpath([p.parent for p in self._paths()])).as_posix()
 
     def _paths(self) -> list[Path]:
         patterns = [self.path] if isinstance(self.path, str) else list(self.path)
@@ -114,7 +115,8 @@ class FilesSource(SourceConfig):
                 raise SourceError(f"source {self.name}: the folder {path} holds no .txt or .md file: name a file or glob")
             return texts
         if glob.has_magic(pattern):
-            matches = [Path(p) for p in glob.glob(str(path), recursive=True) if Path(p).is_file()]  # noqa: PTH207
+            found = glob.glob(str(Path(pattern).expanduser()), root_dir=self._folder, recursive=True)  # noqa: PTH207
+            matches = [self._folder / p for p in found if (self._folder / p).is_file()]
             if matches:
                 return matches
             raise SourceError(f"source {self.name}: no file matches {path}: check the pattern and the folder")
@@ -122,7 +124,7 @@ class FilesSource(SourceConfig):
         hint = f" (did you mean {near[0]}?)" if near else ""
         raise SourceError(f"source {self.name}: no such file: {path}{hint}")
 
-    def _file_documents(self, path: Path, rejects: Rejects, seen: set[bytes]) -> Iterator[Document]:
+    def _file_documents(self, path: Path, label: str, rejects: Rejects, seen: set[bytes]) -> Iterator[Document]:
         rows = readers.read(path, self.max_chars)
         head = list(islice(rows, _PEEK))
         mapping = FieldMap(text="text") if readers.is_text(path) else self._mapping(path, head)
@@ -131,7 +133,7 @@ class FilesSource(SourceConfig):
             try:
                 if isinstance(row, RowError):
                     raise row
-                document = self._document(row, mapping, path, number, where)
+                document = self._document(row, mapping, path, label, number, where)
                 _check_unseen(document.id, where, seen)
             except RowError as error:
                 if self.on_error == "fail":
@@ -151,9 +153,7 @@ class FilesSource(SourceConfig):
         wanted = self.fields.model_dump(exclude_none=True)
         for part, name in wanted.items():
             if name not in names:
-                raise SourceError(
-                    f"{path} has no field {name!r} (set as fields.{part}); its fields are: {', '.join(map(str, names))}"
-                )
+                raise SourceError(f"{path} has no field {name!r} (set as fields.{part}); its fields are: {_shown(names)}")
         taken = set(wanted.values())
         for part, guesses in _GUESSES.items():
             guess = next((g for g in guesses if g in names and g not in taken), None)
@@ -161,24 +161,21 @@ class FilesSource(SourceConfig):
                 wanted[part] = guess
                 taken.add(guess)
         if "text" not in wanted and "sections" not in wanted:
-            raise SourceError(
-                f"{path}: cannot tell which field holds the text; set fields.text to one of: {', '.join(map(str, names))}"
-            )
+            raise SourceError(f"{path}: cannot tell which field holds the text; set fields.text to one of: {_shown(names)}")
         return FieldMap(**wanted)
 
-    def _document(self, row: dict[str, Any], mapping: FieldMap, path: Path, number: int, where: str) -> Document:
+    def _document(self, row: dict[str, Any], mapping: FieldMap, path: Path, label: str, number: int, where: str) -> Document:
         text = self._string(row, mapping.text, where)
         title = self._string(row, mapping.title, where)
         sections = self._sections(row, mapping.sections, where)
-        label = self._label(path)
-        if path.suffix == ".md":
+        if readers.is_markdown(path):
             title, sections = split_markdown(text)
         identity = label if readers.is_text(path) else _key(row, mapping.id, where) or f"{label}#{number}"
         return Document(
             id=identity,
             source=self.name,
             title=title,
-            text=text if path.suffix != ".md" else "\n\n".join(s.text for s in sections),
+            text=text if not readers.is_markdown(path) else "\n\n".join(s.text for s in sections),
             group=_key(row, mapping.group, where),
             sections=tuple(sections),
         )
@@ -189,6 +186,8 @@ class FilesSource(SourceConfig):
             return ""
         if not isinstance(value, str):
             raise RowError(where, f"field {name!r} holds {type(value).__name__}, expected text")
+        if any("\ud800" <= c <= "\udfff" for c in value):
+            raise RowError(where, f"field {name!r} holds half a surrogate pair, which is no text: repair the file")
         if len(value) > self.max_chars:
             raise RowError(
                 where,
@@ -223,6 +222,11 @@ def _check_unseen(identity: str, where: str, seen: set[bytes]) -> None:
     if key in seen:
         raise RowError(where, "its id stands on an earlier row too: set fields.id to a unique field, or leave it unset")
     seen.add(key)
+
+
+def _shown(names: list[str]) -> str:
+    """Field names for an error; a very long one is rather a row of a file without header, and is not repeated."""
+    return ", ".join(str(n) if len(str(n)) <= _LONGEST_NAME else f"(one of {len(str(n))} characters)" for n in names)
 
 
 def _names_in(folder: Path) -> list[str]:

@@ -1,7 +1,8 @@
 """ICD-10-CM, as the package ``simple-icd-10-cm`` carries it.
 
 For: code descriptions with the inclusion terms that coders look for. Pairs: inclusion term - code description.
-Licence: the classification is a work of the US government (CDC/NCHS and CMS), public; the package is MIT.
+Licence: the clinical modification is by the US government (CDC/NCHS and CMS), public; ICD-10, which it modifies, is
+copyright of the World Health Organization; the package is MIT.
 """
 
 import re
@@ -17,7 +18,7 @@ from medloom.records import Document, Synonym
 from medloom.sources.base import Rejects, Release, SourceConfig
 from medloom.text.normalise import one_line
 
-_CODE_RANGE = re.compile(r"\s*\([A-Z]\d[\dA-Z]\s*-\s*[A-Z]\d[\dA-Z]\)\s*$")
+_CODE_RANGE = re.compile(r"\s*\([A-Z][\dA-Z]{2}\s*-\s*[A-Z][\dA-Z]{2}\)\s*$")
 _RELEASE = re.compile(r"icd10c-tabular-(.+)\.xml")
 
 
@@ -52,7 +53,7 @@ class Icd10CmSource(SourceConfig):
         return Release(
             name="ICD-10-CM",
             version=f"{found[1] if found else 'unknown'} (simple-icd-10-cm {version('simple-icd-10-cm')})",
-            licence="US government work, public; package under MIT",
+            licence="US modification by CDC/NCHS and CMS, public; ICD-10 itself is the WHO's; package under MIT",
             citation=(
                 "National Center for Health Statistics. International Classification of Diseases, Tenth Revision, "
                 "Clinical Modification (ICD-10-CM)."
@@ -69,8 +70,9 @@ class Icd10CmSource(SourceConfig):
         return sum(1 for _ in self._codes())
 
     def _codes(self) -> Iterator[str]:
+        """Each code once; the package lists a category that is a block of its own twice."""
         icd = self._package()
-        for code in icd.get_all_codes(True):
+        for code in dict.fromkeys(icd.get_all_codes(True)):
             if icd.is_category(code) or icd.is_subcategory(code, include_extended_subcategories=False):
                 yield code
 

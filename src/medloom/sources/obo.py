@@ -9,10 +9,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from medloom.errors import SourceError
 from medloom.records import Synonym
 
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"(.*)', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)")
+_WHITE = {"n": " ", "t": " ", "W": " "}
 _SCOPES = ("EXACT", "NARROW", "BROAD", "RELATED")
 
 
@@ -40,9 +42,16 @@ def read_version(path: Path) -> str:
 
 
 def read_terms(path: Path) -> Iterator[OboTerm]:
-    """Yield the terms that are not obsolete, in file order."""
-    with path.open(encoding="utf-8") as lines:
-        yield from (term for term in _stanzas(lines) if term.id and not term.obsolete)
+    """Yield the terms that are not obsolete, in file order.
+
+    Raises:
+        SourceError: The file is not UTF-8.
+    """
+    try:
+        with path.open(encoding="utf-8") as lines:
+            yield from (term for term in _stanzas(lines) if term.id and not term.obsolete)
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{path} is not UTF-8 (byte {error.start + 1} of a block): fetch or save it again") from error
 
 
 def _stanzas(lines: Iterable[str]) -> Iterator[OboTerm]:
@@ -64,7 +73,7 @@ def _read_line(term: OboTerm, line: str) -> None:
     if tag == "id":
         term.id = value.strip()
     elif tag == "name":
-        term.name = _ESCAPED.sub(r"\1", value.strip())
+        term.name = _unescape(value.strip())
     elif tag == "def":
         term.definition = _quoted(value)[0]
     elif tag == "synonym":
@@ -79,7 +88,12 @@ def _read_line(term: OboTerm, line: str) -> None:
         term.obsolete = value.strip() == "true"
 
 
+def _unescape(text: str) -> str:
+    """The text with OBO's escapes resolved; line ends and tabs become blanks."""
+    return _ESCAPED.sub(lambda found: _WHITE.get(found[1], found[1]), text)
+
+
 def _quoted(value: str) -> tuple[str, str]:
     """The text of the first quoted string, unescaped, and what follows it."""
     match = _QUOTED.match(value.lstrip())
-    return (_ESCAPED.sub(r"\1", match[1]).strip(), match[2]) if match else (value.strip(), "")
+    return (_unescape(match[1]).strip(), match[2]) if match else (value.strip(), "")

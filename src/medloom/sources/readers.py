@@ -20,6 +20,7 @@ from medloom.errors import RowError, SourceError
 Row = tuple[str, dict[str, Any] | RowError, str]
 _PARQUET_BATCH = 1_000
 _JSON_OVERHEAD = 8
+_UTF8_BYTES = 4
 
 
 def read(path: Path, max_chars: int) -> Iterator[Row]:
@@ -43,6 +44,11 @@ def supported(path: Path) -> bool:
 def is_text(path: Path) -> bool:
     """Whether the file is one document rather than a table of them."""
     return _suffix(path) in (".txt", ".md")
+
+
+def is_markdown(path: Path) -> bool:
+    """Whether the file is a text with Markdown headings."""
+    return _suffix(path) == ".md"
 
 
 def _suffix(path: Path) -> str:
@@ -103,6 +109,8 @@ def _parse_json(raw: bytes, number: int, where: str) -> dict[str, Any] | RowErro
         return RowError(where, f"not valid JSON ({error.msg} at column {error.colno})")
     except RecursionError:
         return RowError(where, "not usable JSON (nested too deeply)")
+    except ValueError:
+        return RowError(where, "not usable JSON (a number is too long)")
     if not isinstance(value, dict):
         return RowError(where, f"expected a JSON object of fields, found {type(value).__name__}")
     return value
@@ -124,7 +132,7 @@ def _delimited(path: Path, max_chars: int, delimiter: str) -> Iterator[Row]:
     csv.field_size_limit(max(csv.field_size_limit(), max_chars * _JSON_OVERHEAD))
     with _binary(path) as f, io.TextIOWrapper(f, "utf-8-sig", "surrogateescape", newline="") as text:
         rows = csv.reader(text, delimiter=delimiter, strict=True)
-        header = next(rows, None)
+        header = _header(path, rows)
         if header is None:
             return
         if len(set(header)) < len(header):
@@ -141,6 +149,19 @@ def _delimited(path: Path, max_chars: int, delimiter: str) -> Iterator[Row]:
                 return
             if cells:
                 yield where, _check_cells(header, cells, where), delimiter.join(cells)
+
+
+def _header(path: Path, rows: Iterator[list[str]]) -> list[str] | None:
+    """The first row, or None in an empty file."""
+    try:
+        header = next(rows, None)
+        for cell in header or ():
+            cell.encode()
+    except csv.Error as error:
+        raise SourceError(f"{path}, line 1: the header is not valid CSV ({error})") from error
+    except UnicodeEncodeError as error:
+        raise SourceError(f"{path}, line 1: the header is not UTF-8: save the file as UTF-8") from error
+    return header
 
 
 def _check_cells(header: list[str], cells: list[str], where: str) -> dict[str, Any] | RowError:
@@ -165,14 +186,21 @@ def _parquet(path: Path, max_chars: int) -> Iterator[Row]:
                 for row in batch.to_pylist():
                     number += 1
                     yield f"{path}, row {number}", row, ""
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OSError) as error:
         raise SourceError(f"{path} is not readable Parquet: write it again") from error
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{path}: a text in it is not UTF-8: write it again as UTF-8") from error
 
 
 def _text(path: Path, max_chars: int) -> Iterator[Row]:
+    limit = max_chars * _UTF8_BYTES
     with _binary(path) as f:
-        raw = f.read(max_chars * 4 + 1)
+        raw = f.read(limit + 1)
     where = str(path)
+    if len(raw) > limit:
+        problem = f"the text is over {limit:,} bytes: cut it into documents, or raise max_chars"
+        yield where, RowError(where, problem), raw[:10_000].decode("utf-8", "backslashreplace")
+        return
     try:
         yield where, {"text": raw.decode("utf-8-sig")}, raw[:10_000].decode("utf-8", "backslashreplace")
     except UnicodeDecodeError as error:

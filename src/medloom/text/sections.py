@@ -5,7 +5,6 @@ import re
 from medloom.records import Section
 
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
-_FENCE = ("```", "~~~")
 
 
 def paragraphs(text: str) -> list[str]:
@@ -14,32 +13,31 @@ def paragraphs(text: str) -> list[str]:
 
 
 def split_markdown(text: str) -> tuple[str, list[Section]]:
-    """Title and headed sections of a Markdown text.
+    """Title and headed sections of a Markdown text, by CommonMark's rules (markdown-it-py).
 
-    The title is the first level-one heading. Hash signs inside fenced code are not headings.
+    The title is the first level-one heading; the text under it has no heading of its own.
 
     Returns:
         The title (empty if there is none) and the sections in order; a section without text is left out.
     """
-    title = ""
-    sections: list[Section] = []
-    lines: list[str] = []
-    heading, fenced = "", False
+    from markdown_it import MarkdownIt
 
-    def close() -> None:
-        if body := "\n".join(lines).strip():
+    lines = text.split("\n")
+    tokens = MarkdownIt("commonmark").parse(text)
+    title, heading, start = "", "", 0
+    sections: list[Section] = []
+
+    def close(end: int) -> None:
+        if body := "\n".join(lines[start:end]).strip():
             sections.append(Section(heading, body))
 
-    for line in text.split("\n"):
-        if line.lstrip().startswith(_FENCE):
-            fenced = not fenced
-        level = len(line) - len(line.lstrip("#"))
-        if fenced or not 1 <= level <= 6 or not line[level:].startswith((" ", "\t")):
-            lines.append(line)
+    for number, token in enumerate(tokens):
+        if token.type != "heading_open" or token.level != 0 or token.map is None:
             continue
-        close()
-        heading, lines = line[level:].strip().rstrip("#").strip(), []
-        if level == 1 and not title:
+        close(token.map[0])
+        start = token.map[1]
+        heading = tokens[number + 1].content.strip()
+        if token.tag == "h1" and not title:
             title, heading = heading, ""
-    close()
+    close(len(lines))
     return title, sections
