@@ -130,7 +130,7 @@ def test_a_full_disk_is_said_and_loses_nothing(workplace: Path, tmp_path: Path, 
 
     with monkeypatch.context() as patch:
         patch.setattr(pipeline, "write_manifest", full)
-        with pytest.raises(ArtifactError, match="disk is full.*Finished stages are kept"):
+        with pytest.raises(ArtifactError, match=r"disk is full.*Finished stages are kept"):
             run(recipe, tmp_path, until="guard")
     assert set(before) <= {p.name for p in (tmp_path / "stages").iterdir()}
     assert [s.status for s in run(recipe, tmp_path, until="guard").steps] == ["done", "done", "run"]

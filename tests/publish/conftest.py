@@ -155,8 +155,7 @@ def report() -> dict[str, Any]:
             _example(
                 "QuestionToAnswer",
                 "Is it safe to fly after a collapsed lung?",
-                "After a pneumothorax, most guidance advises waiting until the lung is expanded for a week or more. "
-                * 6,
+                "After a pneumothorax, most guidance advises waiting until the lung is expanded for a week or more. " * 6,
             ),
             _example("TermLookup", "heart attack", "Myocardial infarction"),
             _example("TermLookup", "حمى", "Fever (pyrexia) 🤒: a body temperature above 38 °C."),

@@ -349,9 +349,7 @@ def test_the_page_fits_every_width(
     report: dict[str, Any], hostile: str, texts: str, tmp_path: Path, dump_dom: Callable[[Path], str]
 ) -> None:
     page = html.escape(render(spoiled(report, hostile) if texts == "hostile" else report))
-    frames = "".join(
-        f'<iframe width="{width}" height="800" srcdoc="{page}"></iframe>' for width in (320, 390, 760, 1200)
-    )
+    frames = "".join(f'<iframe width="{width}" height="800" srcdoc="{page}"></iframe>' for width in (320, 390, 760, 1200))
     outer = tmp_path / "outer.html"
     outer.write_text(MEASURE + frames, "utf-8")
     output = re.search(r"<output>(.*?)</output>", dump_dom(outer), re.S)

@@ -136,17 +136,16 @@ def _show_report(console: "Console", report: dict[str, Any], folder: Path) -> No
     from rich.table import Table
 
     table = Table(title=f"{report['name']}: tuned against {report['base']['name']} on held-out concepts")
-    for heading in ("task", "metric", "base", "tuned", "difference", "95% interval", "n", "verdict"):
-        table.add_column(heading, justify="left" if heading in ("task", "metric", "verdict") else "right")
+    for heading in ("task", "base", "tuned", "difference", "95% interval", "n", "verdict"):
+        table.add_column(heading, justify="left" if heading in ("task", "verdict") else "right")
     for task in report["tasks"]:
         verdict = "better" if task["ci_low"] > 0 else "worse" if task["ci_high"] < 0 else "no difference"
         table.add_row(
-            task["name"],
-            task["metric"],
+            f"{task['name']} ({task['metric']})",
             f"{task['base']:.3f}",
             f"{task['tuned']:.3f}",
             f"{task['delta']:+.3f}",
-            f"{task['ci_low']:+.3f} to {task['ci_high']:+.3f}",
+            f"{task['ci_low']:+.3f} {task['ci_high']:+.3f}",
             f"{task['n']:,} {task['unit']}",
             verdict,
         )

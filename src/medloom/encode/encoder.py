@@ -119,7 +119,7 @@ class TorchEncoder:
         with _bar(label, len(distinct)) as advance, self._arithmetic():
             for batch in _batches(distinct, int(self.model.max_seq_length or 512)):
                 vectors[batch] = self.model.encode(
-                    [distinct[i] for i in batch], batch_size=len(batch), prompt=prompt, show_progress_bar=False
+                    [distinct[i] for i in batch], batch_size=len(batch), prompt=prompt or "", show_progress_bar=False
                 ).astype(np.float32)
                 advance(len(batch))
         return vectors[inverse]

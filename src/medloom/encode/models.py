@@ -97,9 +97,41 @@ def load_model(ref: ModelRef, trust_remote_code: bool = False) -> "SentenceTrans
             f"model {ref.name} does not load as a text encoder ({type(error).__name__}: {reason}): "
             "give a SentenceTransformer folder or hub id whose weights are safetensors"
         ) from error
+    _refuse_random_weights(ref, model)
     if vector.ndim != 2 or model.get_embedding_dimension() is None:
         raise ModelError(f"model {ref.name} does not turn one text into one vector: give a dense encoder")
     return model
+
+
+def _refuse_random_weights(ref: ModelRef, model: "SentenceTransformer") -> None:
+    """What a checkpoint lacks, transformers fills in at random, and an empty tokenizer knows no word: neither is a model."""
+    from safetensors import safe_open
+
+    network = getattr(model[0], "auto_model", None)
+    if network is None:
+        return
+    stored: set[str] = set()
+    for path in Path(ref.location).rglob("*.safetensors"):
+        with safe_open(path, framework="pt") as file:
+            stored.update(_modern_name(key) for key in file.keys())  # noqa: SIM118
+    suffixes = {key[i:] for key in stored for i in range(len(key)) if i == 0 or key[i - 1] == "."}
+    missing = [k for k in network.state_dict() if _modern_name(k) not in suffixes and "pooler" not in k]
+    if missing:
+        raise ModelError(
+            f"model {ref.name}: its weights do not fit its configuration ({len(missing)} tensors are not there, such as "
+            f"{missing[0]}): fetch it again"
+        )
+    known, wanted = len(model.tokenizer), int(getattr(network.config, "vocab_size", 0))
+    if known < wanted // 2:
+        raise ModelError(
+            f"model {ref.name}: its tokenizer knows {known:,} of {wanted:,} words: the folder lacks tokenizer files; "
+            "fetch it again"
+        )
+
+
+def _modern_name(key: str) -> str:
+    """A tensor's name, with what TensorFlow checkpoints call LayerNorm's parts put into torch's words."""
+    return key.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
 
 
 def _builtin(name: str) -> ModelRef:

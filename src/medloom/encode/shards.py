@@ -37,7 +37,7 @@ def encode_to_file(
     """
     key = digest({"model": encoder.hash, "texts": what, "prompt": prompt, "count": count, "shard": SHARD})
     progress = path.with_suffix(".progress")
-    done = _done(progress, path, key)
+    done = _done(progress, path, key, encoder.dimensions * _BYTES)
     if not done:
         _write_header(path, count, encoder.dimensions)
     offset = _data_offset(path)
@@ -88,9 +88,12 @@ class VectorFolder:
         return encode_to_file(self._encoder, texts, len(texts), self._folder / f"{name}.npy", self._what, prompt)
 
 
-def _done(progress: Path, path: Path, key: str) -> int:
-    """How many texts an earlier try has finished."""
-    if not (progress.is_file() and path.is_file()):
+def _done(progress: Path, path: Path, key: str, row_bytes: int) -> int:
+    """How many texts an earlier try has finished; none if what it left is damaged."""
+    try:
+        state = json.loads(progress.read_text("utf-8"))
+        done = int(state["done"]) if state["key"] == key else 0
+        written = path.stat().st_size - _data_offset(path)
+    except (OSError, ValueError, KeyError, TypeError):
         return 0
-    state = json.loads(progress.read_text("utf-8"))
-    return int(state["done"]) if state["key"] == key else 0
+    return done if written >= done * row_bytes else 0

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
 
 
+_TOKENIZER = "tokenizer.json"
+
+
 class TrainConfig(BaseModel):
     """Settings of the fine-tuning."""
 
@@ -118,7 +121,7 @@ def train_dense(records: Iterable[TrainingRecord], base: ModelRef, out: Path, co
     last = last_checkpoint(checkpoints)
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     model.max_seq_length = own_length
-    _save(model, out / "model")
+    _save(model, out / "model", Path(base.location))
     shutil.rmtree(checkpoints, ignore_errors=True)
     return TrainResult(
         hash=model_digest(out / "model"),
@@ -223,9 +226,14 @@ def _arguments(
     )
 
 
-def _save(model: "SentenceTransformer", folder: Path) -> None:
-    """A plain SentenceTransformer folder, without a card (the publish stage writes it)."""
+def _save(model: "SentenceTransformer", folder: Path, base: Path) -> None:
+    """A plain SentenceTransformer folder, without a card (the publish stage writes it).
+
+    The tokenizer is the base's, to the letter: the one in memory has the training's cut and padding written into it.
+    """
     if folder.exists():
         shutil.rmtree(folder)
     keep: dict[str, Any] = {"create_model_card": False, "safe_serialization": True}
     model.save_pretrained(str(folder), **keep)
+    if (base / _TOKENIZER).is_file():
+        shutil.copyfile(base / _TOKENIZER, folder / _TOKENIZER)
