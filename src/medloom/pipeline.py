@@ -22,6 +22,7 @@ from medloom.artifacts import (
     write_manifest,
 )
 from medloom.errors import MedloomError, RunLockedError, StageError
+from medloom.memory import spare_memory
 from medloom.meter import measured
 from medloom.recipe import Recipe
 from medloom.stages import STAGE_NAMES, STAGES, Stage, Work
@@ -97,6 +98,7 @@ def run(
     _check_stage_names([*force, *([until] if until else [])])
     folder = run_folder(recipe, out)
     tell = on_step or (lambda name, status: None)
+    spare_memory()
     steps: list[Step] = []
     with disk_errors(folder), _locked(folder):
         outside = _outside(recipe, until)
