@@ -96,6 +96,8 @@ run(Recipe.load(sys.argv[1]), sys.argv[2])
 """
     killed = subprocess.run([sys.executable, "-c", script, workplace / "small.yaml", tmp_path], env=environment)
     assert killed.returncode == -signal.SIGKILL
+    cards = list(tmp_path.rglob("checkpoint-*/README.md"))
+    assert not any("what helps with" in card.read_text("utf-8") for card in cards), "a card quotes training text"
     process = _start(workplace, tmp_path, environment)
     out, err = process.communicate(timeout=_LIMIT)
     assert process.returncode == 0, err
