@@ -5,8 +5,11 @@ of up to 300 characters); a run of 13 equal words (the decontamination rule of B
 Few-Shot Learners", appendix C). A longer near-duplicate shares such a run.
 """
 
+from array import array
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
+
+import numpy as np
 
 from medloom.text import characters_key, text_key, words
 
@@ -30,7 +33,8 @@ class EvaluationTexts:
         self._threshold = near_duplicate
         self._n = ngram
         self._keys: set[str] = set()
-        self._runs: set[int] = set()
+        self._runs = np.empty(0, dtype=np.int64)
+        self._new_runs = array("q")
         self._short: list[set[str]] = []
         self._width, bands = _sketch(near_duplicate)
         self._lsh: Any = RMinHashLSH(threshold=min(1.0, near_duplicate), num_perm=self._width, num_bands=bands)
@@ -42,7 +46,7 @@ class EvaluationTexts:
             if not key or key in self._keys:
                 continue
             self._keys.add(key)
-            self._runs.update(self._run_hashes(text))
+            self._new_runs.extend(self._run_hashes(text))
             if len(key) <= _SHORT and self._threshold <= 1:
                 grams = characters_key(text)
                 self._lsh.insert(len(self._short), _minhash(grams, self._width))
@@ -58,9 +62,19 @@ class EvaluationTexts:
             return "exact"
         if len(key) <= _SHORT and self._threshold <= 1 and self._near(text):
             return "near_duplicate"
-        if any(run in self._runs for run in self._run_hashes(text)):
-            return "ngram"
-        return None
+        return "ngram" if self._shares_run(text) else None
+
+    def _shares_run(self, text: str) -> bool:
+        """Whether a run of words of the text is indexed; runs are a sorted array, 8 bytes each."""
+        if self._new_runs:
+            fresh = np.frombuffer(self._new_runs, dtype=np.int64)
+            self._runs = np.union1d(self._runs, fresh)
+            self._new_runs = array("q")
+        runs = np.fromiter(self._run_hashes(text), dtype=np.int64)
+        if not len(runs) or not len(self._runs):
+            return False
+        places = np.minimum(np.searchsorted(self._runs, runs), len(self._runs) - 1)
+        return bool((self._runs[places] == runs).any())
 
     def _near(self, text: str) -> bool:
         grams = characters_key(text)
