@@ -114,7 +114,7 @@ def test_every_section_shows_its_facts(report: dict[str, Any]) -> None:
         "Better on 4 of 7 tasks, worse on 1; no difference shown on 2.",
         "2,387 dropped: 1,713 no text 674 exact duplicate",
         "Rows by reason: 71,220 synonym",
-        "13 min 24 s, peak 2,318 MB",
+        "13 min 24 s, peak 2,318 MiB",
         "1,204 exact copies, 7,719 near duplicates, 2,441 that share",
         "First relevant text at rank 3",
         "✓ relevant, similarity 0.834",

@@ -236,4 +236,4 @@ def _save(model: "SentenceTransformer", folder: Path, base: Path) -> None:
     keep: dict[str, Any] = {"create_model_card": False, "safe_serialization": True}
     model.save_pretrained(str(folder), **keep)
     if (base / _TOKENIZER).is_file():
-        shutil.copyfile(base / _TOKENIZER, folder / _TOKENIZER)
+        (folder / _TOKENIZER).write_bytes((base / _TOKENIZER).read_bytes())
