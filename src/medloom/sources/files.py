@@ -28,7 +28,6 @@ _COUNTABLE_BYTES = 100_000_000
 _GUESSES = {
     "title": ("title", "question", "query", "heading", "name"),
     "text": ("text", "answer", "body", "abstract", "document", "content", "passage"),
-    "group": (),
     "sections": ("sections",),
 }
 
@@ -71,8 +70,8 @@ class FilesSource(SourceConfig):
     def documents(self, rejects: Rejects) -> Iterator[Document]:
         """One document per row or text file."""
         seen: set[bytes] = set()
-        for path in self._paths():
-            yield from self._file_documents(path, self._label(path), rejects, seen)
+        for path, label in self._labels().items():
+            yield from self._file_documents(path, label, rejects, seen)
 
     def release(self) -> Release:
         """What the recipe states."""
@@ -80,7 +79,7 @@ class FilesSource(SourceConfig):
 
     def inputs(self) -> dict[str, str]:
         """Hash of every file."""
-        return {self._label(path): file_digest(path) for path in self._paths()}
+        return {label: file_digest(path) for path, label in self._labels().items()}
 
     def count(self) -> int | None:
         """Rows in all, where reading them is a matter of seconds."""
@@ -89,11 +88,14 @@ class FilesSource(SourceConfig):
             return None
         return sum(1 for path in paths for _ in readers.read(path, self.max_chars))
 
-    def _label(self, path: Path) -> str:
-        """A file's name below the recipe's folder, or below what all files share: never an absolute path."""
-        if path.is_relative_to(self._folder) and not (self._folder == Path() and path.is_absolute()):
-            return path.relative_to(self._folder).as_posix()
-        return path.relative_to(os.path.commonpath([p.parent for p in self._paths()])).as_posix()
+    def _labels(self) -> dict[Path, str]:
+        """Each file's name below the recipe's folder, or below what all files share: never an absolute path."""
+        paths = self._paths()
+        shared = os.path.commonpath([path.parent for path in paths])
+        return {path: path.relative_to(self._folder if self._is_inside(path) else shared).as_posix() for path in paths}
+
+    def _is_inside(self, path: Path) -> bool:
+        return path.is_relative_to(self._folder) and not (self._folder == Path() and path.is_absolute())
 
     def _paths(self) -> list[Path]:
         patterns = [self.path] if isinstance(self.path, str) else list(self.path)
