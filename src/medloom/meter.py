@@ -66,3 +66,24 @@ def _peak_mb() -> float:
     except (OSError, StopIteration):
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak / (1024 * 1024) if sys.platform == "darwin" else peak / 1024
+
+
+def machine() -> str:
+    """The machine in a line, without its name."""
+    import os
+    import platform
+
+    import psutil
+
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for path in [Path("/proc/cpuinfo")]
+            if path.is_file()
+            for line in path.read_text("utf-8", "replace").splitlines()
+            if line.startswith("model name")
+        ),
+        platform.processor() or platform.machine(),
+    )
+    gigabytes = psutil.virtual_memory().total / 2**30
+    return f"{platform.system()} {platform.machine()}, {model}, {os.cpu_count()} cores, {gigabytes:.0f} GiB memory"

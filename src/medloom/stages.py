@@ -13,6 +13,7 @@ from typing import Any
 from medloom.artifacts import read_table, write_json, write_table
 from medloom.errors import StageError
 from medloom.identity import digest, file_digest
+from medloom.meter import machine
 from medloom.recipe import Recipe
 from medloom.records import Document, TrainingRecord
 
@@ -207,6 +208,7 @@ def _train(work: Work) -> Outcome:
 def _evaluate(work: Work) -> Outcome:
     from medloom.encode import load_encoder, resolve_model
     from medloom.evaluate import build_suite, compare
+    from medloom.evaluate.systems.dense import DenseSystem
 
     config = work.recipe.evaluate
     guarded = work.inputs["guard"]
@@ -220,8 +222,7 @@ def _evaluate(work: Work) -> Outcome:
         )
     base = load_encoder(resolve_model(work.recipe.base, work.recipe.folder), config.precision)
     tuned = load_encoder(str((work.inputs["train"] / "model").resolve()), config.precision)
-    revision = digest([file_digest(guarded / _HELD_OUT), file_digest(guarded / _TEST)])
-    comparison = compare(base, tuned, suite, config, work.recipe.seed, revision)
+    comparison = compare(DenseSystem(base, name="base"), DenseSystem(tuned, name="tuned"), suite, config, work.recipe.seed)
     write_json(work.folder / "comparison.json", comparison.to_dict() | {"left_out": left_out})
     write_json(work.folder / "items.json", comparison.items)
     for name, results in comparison.results.items():
@@ -230,7 +231,7 @@ def _evaluate(work: Work) -> Outcome:
             folder.mkdir(parents=True, exist_ok=True)
             write_json(folder / f"{result['task_name']}.json", result)
     return Outcome(
-        rows_in=sum(len(task.texts) for task in suite),
+        rows_in=sum(1 for task in suite for _ in task.texts),
         rows_out=len(suite),
         notes={
             "precision": base.precision,
@@ -248,28 +249,7 @@ def _publish(work: Work) -> Outcome:
     from medloom.publish import write_card
 
     write_card(work.folder / "README.md", work.recipe, work.inputs)
-    return Outcome(notes={"machine": _machine()})
-
-
-def _machine() -> str:
-    """The machine in a line, without its name."""
-    import os
-    import platform
-
-    import psutil
-
-    model = next(
-        (
-            line.partition(":")[2].strip()
-            for path in [Path("/proc/cpuinfo")]
-            if path.is_file()
-            for line in path.read_text("utf-8", "replace").splitlines()
-            if line.startswith("model name")
-        ),
-        platform.processor() or platform.machine(),
-    )
-    gigabytes = psutil.virtual_memory().total / 2**30
-    return f"{platform.system()} {platform.machine()}, {model}, {os.cpu_count()} cores, {gigabytes:.0f} GiB memory"
+    return Outcome(notes={"machine": machine()})
 
 
 def _remove(folder: Path) -> None:
@@ -330,7 +310,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "evaluate",
-        1,
+        2,
         ("guard", "train"),
         lambda r: r.evaluate.model_dump(mode="json") | {"seed": r.seed},
         _base_hash,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from medloom import __version__
+from medloom.cli.bench import bench
 from medloom.cli.doctor import doctor
 from medloom.cli.run import recipes, run
 from medloom.errors import MedloomError
@@ -22,6 +23,7 @@ app = typer.Typer(
 app.command()(run)
 app.command()(recipes)
 app.command()(doctor)
+app.add_typer(bench, name="bench")
 
 
 def _show_version(value: bool) -> None:

@@ -2,6 +2,7 @@
 
 from medloom.evaluate.compare import Comparison, TaskRow, compare
 from medloom.evaluate.config import EvaluateConfig
-from medloom.evaluate.suite import SuiteTask, build_suite
+from medloom.evaluate.suite import build_suite
+from medloom.evaluate.tasks import Task
 
-__all__ = ["Comparison", "EvaluateConfig", "SuiteTask", "TaskRow", "build_suite", "compare"]
+__all__ = ["Comparison", "EvaluateConfig", "Task", "TaskRow", "build_suite", "compare"]

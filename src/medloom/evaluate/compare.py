@@ -5,14 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-import numpy as np
-
-from medloom.encode import Encoder
-from medloom.evaluate.config import EvaluateConfig, TaskType
-from medloom.evaluate.mteb_tasks import METRICS, UNITS
-from medloom.evaluate.scored import Scored, score_suite
-from medloom.evaluate.statistics import Interval, paired_ap_interval, paired_mean_interval, resample_interval
-from medloom.evaluate.suite import SuiteTask
+from medloom.evaluate.config import EvaluateConfig
+from medloom.evaluate.scored import Scored, mteb_result, score
+from medloom.evaluate.statistics import task_interval
+from medloom.evaluate.systems.base import System
+from medloom.evaluate.tasks import UNITS, Task, TaskType
 
 Verdict = Literal["better", "worse", "same"]
 
@@ -65,9 +62,7 @@ class Comparison:
         return {word: sum(row.verdict == word for row in self.rows) for word in ("better", "worse", "same")}
 
 
-def compare(
-    base: Encoder, tuned: Encoder, suite: Sequence[SuiteTask], config: EvaluateConfig, seed: int, revision: str
-) -> Comparison:
+def compare(base: System, tuned: System, suite: Sequence[Task], config: EvaluateConfig, seed: int) -> Comparison:
     """Score both models on the suite and put an interval to every difference.
 
     Args:
@@ -76,26 +71,26 @@ def compare(
         suite: Tasks from held-out text.
         config: Resamples and examples.
         seed: Of the bootstrap, and of which examples are shown.
-        revision: Hash of the suite's data.
     """
-    scores = {
-        name: score_suite(encoder, suite, config, name, revision) for name, encoder in (("base", base), ("tuned", tuned))
-    }
+    scores: dict[str, dict[str, Scored]] = {}
+    for name, system in (("base", base), ("tuned", tuned)):
+        system.prepare(suite)
+        scores[name] = {task.name: score(system, task) for task in suite}
     rows = [_row(task, scores["base"][task.name], scores["tuned"][task.name], config, seed) for task in suite]
     return Comparison(
         rows=rows,
         examples=_examples(suite, scores, config.examples, seed),
         items={t.name: {name: s[t.name].items.tolist() for name, s in scores.items()} for t in suite},
-        results={name: [s[t.name].result for t in suite] for name, s in scores.items()},
+        results={name: [mteb_result(t, s[t.name]) for t in suite] for name, s in scores.items()},
     )
 
 
-def _row(task: SuiteTask, base: Scored, tuned: Scored, config: EvaluateConfig, seed: int) -> TaskRow:
-    interval = _interval(task, base, tuned, config, seed)
+def _row(task: Task, base: Scored, tuned: Scored, config: EvaluateConfig, seed: int) -> TaskRow:
+    interval = task_interval(task, tuned.items, base.items, config.resamples, seed)
     return TaskRow(
         name=task.name,
         type=task.type,
-        metric=METRICS[task.type],
+        metric=task.main_score,
         base=base.score,
         tuned=tuned.score,
         delta=tuned.score - base.score,
@@ -108,21 +103,13 @@ def _row(task: SuiteTask, base: Scored, tuned: Scored, config: EvaluateConfig, s
     )
 
 
-def _interval(task: SuiteTask, base: Scored, tuned: Scored, config: EvaluateConfig, seed: int) -> Interval:
-    if task.type == "Retrieval":
-        return paired_mean_interval(base.items, tuned.items, config.resamples, seed)
-    if task.type == "PairClassification":
-        return paired_ap_interval(base.items, tuned.items, np.array(task.data["labels"]), config.resamples, seed)
-    return resample_interval(base.items, tuned.items)
-
-
 def _examples(
-    suite: Sequence[SuiteTask], scores: Mapping[str, Mapping[str, Scored]], wanted: int, seed: int
+    suite: Sequence[Task], scores: Mapping[str, Mapping[str, Scored]], wanted: int, seed: int
 ) -> list[dict[str, Any]]:
     """Queries drawn by seed, from the retrieval tasks in turn: not picked for what they show."""
     tasks = [task for task in suite if task.type == "Retrieval"]
 
-    def rank(task: SuiteTask, query: str) -> bytes:
+    def rank(task: Task, query: str) -> bytes:
         return hashlib.blake2b(f"{seed}|{task.name}|{query}".encode()).digest()
 
     orders = {task.name: sorted(task.data["queries"], key=lambda q, t=task: rank(t, q)) for task in tasks}  # type: ignore[misc]
@@ -135,7 +122,7 @@ def _examples(
     return examples
 
 
-def _example(task: SuiteTask, query: str, scores: Mapping[str, Mapping[str, Scored]]) -> dict[str, Any]:
+def _example(task: Task, query: str, scores: Mapping[str, Mapping[str, Scored]]) -> dict[str, Any]:
     corpus, right = task.data["corpus"], set(task.data["qrels"][query])
     return {
         "task": task.name,

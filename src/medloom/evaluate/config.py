@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from medloom.encode import Precision
 
-TaskType = Literal["Retrieval", "PairClassification", "Clustering"]
+BuiltType = Literal["Retrieval", "PairClassification", "Clustering"]
 
 
 class EvaluateConfig(BaseModel):
@@ -14,7 +14,7 @@ class EvaluateConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    types: tuple[TaskType, ...] = Field(
+    types: tuple[BuiltType, ...] = Field(
         default=("Retrieval", "PairClassification", "Clustering"), description="Task types to build where data allow."
     )
     max_queries: int = Field(default=1_000, ge=1, description="Queries (or positive pairs) of a task, drawn by seed.")

@@ -1,128 +1,206 @@
-"""One model on one suite: mteb's scores, and the score of every single item behind them."""
+"""One system on one task: the score, and the single items behind it."""
 
 import json
 import logging
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from medloom.encode import Encoder, Role
 from medloom.errors import StageError
-from medloom.evaluate.config import EvaluateConfig
-from medloom.evaluate.mteb_tasks import METRICS, to_mteb
-from medloom.evaluate.suite import SuiteTask
+from medloom.evaluate.metrics import K_VALUES, pair_metrics, retrieval_metrics, spearman
+from medloom.evaluate.mteb_tasks import to_mteb
+from medloom.evaluate.systems.base import System
+from medloom.evaluate.tasks import Task, class_numbers
 
-_TOLERANCE = 1e-4
 _TOP = 3
+_DEEP = 1_000
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A model's result on one task.
+    """A system's result on one task.
 
     Attributes:
-        score: The main metric, as mteb computed it.
-        items: float64, shape (n,): nDCG@10 of each query, similarity of each pair, or V-measure on each resample.
+        score: The main score.
+        scores: Every score, by mteb's names.
+        items: What intervals and tests are computed from. Retrieval: the main score of each query. Pairs (with STS):
+            similarity of each pair. MinimalPairs: 1, 0.5 (a tie) or 0 for each. Classification: the predicted class of each
+            text in each experiment, int64, shape (experiments, n). Clustering: V-measure of each resample. float64, shape
+            (n,), but for classification.
         ranked: For retrieval, the first ids and scores of each query, best first.
-        result: mteb's own result.
+        seconds: Wall time of scoring, without encoding.
     """
 
     score: float
-    items: npt.NDArray[np.float64]
-    ranked: dict[str, list[tuple[str, float]]]
-    result: dict[str, Any]
+    scores: dict[str, Any]
+    items: npt.NDArray[Any]
+    seconds: float
+    ranked: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
 
 
-def score_suite(
-    encoder: Encoder, suite: Sequence[SuiteTask], config: EvaluateConfig, name: str, revision: str
-) -> dict[str, Scored]:
-    """Score a model on every task.
+def score(system: System, task: Task) -> Scored:
+    """Put one task to one system.
 
-    Each distinct text is encoded once, whatever number of tasks it is in. mteb's result cache is not used: it takes two
-    local models for one.
+    Retrieval, pairs and minimal pairs are scored here, with the metrics of trec_eval and mteb; clustering and
+    classification by mteb itself, from the system's vectors.
 
     Args:
-        encoder: The model.
-        suite: What to score it on.
-        config: Settings.
-        name: What the progress bar calls the model.
-        revision: Hash of the suite's data.
+        system: Prepared for the task, or it encodes now.
+        task: What to ask.
 
     Raises:
-        StageError: The items do not add up to mteb's score.
+        StageError: The system cannot do tasks of this type, or gave scores that are not numbers.
     """
+    if task.type not in system.types:
+        raise StageError(f"{system.info.name} ({system.info.kind}) cannot do tasks of type {task.type}")
+    started = time.perf_counter()
+    forms = {"Retrieval": _retrieval, "PairClassification": _pairs, "STS": _sts, "MinimalPairs": _minimal_pairs}
+    scores, items, ranked = forms[task.type](system, task) if task.type in forms else _by_mteb(system, task)
+    if not np.isfinite(np.asarray(items, dtype=np.float64)).all():
+        raise StageError(f"task {task.name}: {system.info.name} gave scores that are not numbers: its vectors hold NaN")
+    main = float(scores[task.main_score])
+    return Scored(main, scores, items, time.perf_counter() - started, ranked)
+
+
+def mteb_result(task: Task, scored: Scored) -> dict[str, Any]:
+    """A result in mteb's own format (``TaskResult``), as JSON."""
+    from mteb import __version__
+    from mteb.results import TaskResult
+
+    subset = {**scored.scores, "main_score": scored.score, "hf_subset": "default", "languages": ["eng-Latn"]}
+    return TaskResult(
+        dataset_revision=task.fingerprint,
+        task_name=task.name,
+        mteb_version=__version__,
+        scores={"test": [subset]},
+        evaluation_time=scored.seconds,
+    ).model_dump(mode="json")
+
+
+Parts = tuple[dict[str, Any], npt.NDArray[Any], dict[str, list[tuple[str, float]]]]
+
+
+def _retrieval(system: System, task: Task) -> Parts:
+    queries, corpus = task.data["queries"], task.data["corpus"]
+    ids = list(corpus)
+    depth = max(K_VALUES)
+    if "candidates" in task.data:
+        numbers, found = _rerank(system, task, ids)
+    else:
+        own = bool(task.settings.get("ignore_identical_ids"))
+        numbers, found = system.rank(list(queries.values()), list(corpus.values()), depth + own)
+        if own:
+            numbers, found = _without_itself(numbers, found, list(queries), ids)
+    k_values = K_VALUES if numbers.shape[1] <= depth else (*K_VALUES, numbers.shape[1])
+    by_query = retrieval_metrics(numbers, list(queries), ids, task.data["qrels"], k_values)
+    ranked = {
+        query: [(ids[i], float(s)) for i, s in zip(row[:_TOP], values[:_TOP], strict=True) if i >= 0]
+        for query, row, values in zip(queries, numbers.tolist(), found.tolist(), strict=True)
+    }
+    return {name: float(values.mean()) for name, values in by_query.items()}, by_query[task.main_score], ranked
+
+
+def _without_itself(
+    numbers: npt.NDArray[np.int64], scores: npt.NDArray[np.float32], queries: list[str], ids: list[str]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """The ranking without the document that is the query itself, one column narrower."""
+    number = {id_: i for i, id_ in enumerate(ids)}
+    itself = numbers == np.array([number.get(query, -2) for query in queries])[:, None]
+    itself[~itself.any(axis=1), -1] = True
+    shape = (len(queries), numbers.shape[1] - 1)
+    return numbers[~itself].reshape(shape), scores[~itself].reshape(shape)
+
+
+def _rerank(system: System, task: Task, ids: list[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Each query's own candidates in order of similarity, down to the 1,000th; -1 where there are fewer."""
+    queries, corpus, candidates = (task.data[key] for key in ("queries", "corpus", "candidates"))
+    number = {id_: i for i, id_ in enumerate(ids)}
+    pairs = [(query, document) for query in queries for document in candidates[query]]
+    similar = system.similarity([queries[q] for q, _ in pairs], [corpus[d] for _, d in pairs])
+    numbers = np.full((len(queries), _DEEP), -1, dtype=np.int64)
+    scores = np.zeros((len(queries), _DEEP), dtype=np.float32)
+    start = 0
+    for row, query in enumerate(queries):
+        own = candidates[query]
+        order = np.argsort(-similar[start : start + len(own)], kind="stable")[:_DEEP]
+        numbers[row, : len(order)] = [number[own[i]] for i in order]
+        scores[row, : len(order)] = similar[start : start + len(own)][order]
+        start += len(own)
+    return numbers, scores
+
+
+def _pairs(system: System, task: Task) -> Parts:
+    similar = np.asarray(system.similarity(task.data["sentence1"], task.data["sentence2"]), dtype=np.float64)
+    return dict(pair_metrics(similar, np.asarray(task.data["labels"], dtype=np.int64))), similar, {}
+
+
+def _sts(system: System, task: Task) -> Parts:
+    similar = np.asarray(system.similarity(task.data["sentence1"], task.data["sentence2"]), dtype=np.float64)
+    labels = np.asarray(task.data["labels"], dtype=np.float64)
+    return {"cosine_spearman": float(spearman(similar, labels, np.ones((1, task.n)))[0])}, similar, {}
+
+
+def _minimal_pairs(system: System, task: Task) -> Parts:
+    anchors = task.data["anchors"]
+    right = system.similarity(anchors, task.data["rights"])
+    wrong = system.similarity(anchors, task.data["wrongs"])
+    items = np.where(right == wrong, 0.5, (right > wrong).astype(np.float64))
+    return {"accuracy": float(items.mean()), "ties": float((right == wrong).mean())}, items, {}
+
+
+def _by_mteb(system: System, task: Task) -> Parts:
     import mteb
 
-    model = _CachedModel(encoder, suite, name)
-    scores = {}
-    for task in suite:
-        with tempfile.TemporaryDirectory() as folder, _quiet():
-            result = mteb.evaluate(
-                model,
-                to_mteb(task, config, revision),
-                cache=None,
-                co2_tracker=False,
-                show_progress_bar=False,
-                prediction_folder=folder,
-            ).task_results[0]
-            predictions = json.loads(next(Path(folder).rglob("*_predictions.json")).read_text("utf-8"))
-        scores[task.name] = _scored(task, result, predictions["default"]["test"])
-    return scores
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        result = mteb.evaluate(
+            _Vectors(system),
+            to_mteb(task),
+            cache=None,
+            co2_tracker=False,
+            show_progress_bar=False,
+            prediction_folder=folder if task.type == "Classification" else None,
+        ).task_results[0]
+        scores = dict(result.scores["test"][0])
+        predicted = _predictions(Path(folder)) if task.type == "Classification" else None
+    for key in ("main_score", "hf_subset", "languages", "mteb_version"):
+        scores.pop(key, None)
+    if predicted is None:
+        return scores, np.array(scores["v_measures"]["Level 0"], dtype=np.float64), {}
+    if not 0 <= predicted.min(initial=0) <= predicted.max(initial=0) < len(class_numbers(task.data)):
+        raise StageError(f"task {task.name}: mteb predicted a class that the task does not have")
+    return scores, predicted, {}
 
 
-def _scored(task: SuiteTask, result: Any, predictions: Any) -> Scored:  # noqa: ANN401
-    main = float(result.scores["test"][0][METRICS[task.type]])
-    ranked: dict[str, list[tuple[str, float]]] = {}
-    if task.type == "Retrieval":
-        per_query = _ndcg_at_10(task, predictions)
-        items = np.array([per_query[q] for q in task.data["queries"]])
-        ranked = {q: sorted(found.items(), key=lambda hit: -hit[1])[:_TOP] for q, found in predictions.items()}
-        if abs(float(items.mean()) - main) > _TOLERANCE:
-            raise StageError(f"evaluate: the queries of {task.name} average {items.mean():.5f}, mteb says {main:.5f}")
-    elif task.type == "PairClassification":
-        items = np.array(predictions["similarity_scores"], dtype=np.float64)
-    else:
-        items = np.array(result.scores["test"][0]["v_measures"]["Level 0"], dtype=np.float64)
-    return Scored(main, items, ranked, result.model_dump(mode="json"))
+def _predictions(folder: Path) -> npt.NDArray[np.int64]:
+    """What mteb predicted: class of each text in each experiment, shape (experiments, n)."""
+    (path,) = folder.rglob("*_predictions.json")
+    return np.asarray(json.loads(path.read_text("utf-8"))["default"]["test"], dtype=np.int64)
 
 
-def _ndcg_at_10(task: SuiteTask, predictions: dict[str, dict[str, float]]) -> dict[str, float]:
-    """nDCG@10 of each query, by pytrec_eval, as mteb averages it."""
-    import pytrec_eval
+class _Vectors:
+    """A system's vectors as mteb's EncoderProtocol.
 
-    qrels = {q: dict.fromkeys(ids, 1) for q, ids in task.data["qrels"].items()}
-    found = pytrec_eval.RelevanceEvaluator(qrels, {"ndcg_cut.10"}).evaluate(predictions)
-    return {query: float(found[query]["ndcg_cut_10"]) for query in task.data["queries"]}
+    mteb's result cache is never used: it takes two local models for one.
+    """
 
-
-class _CachedModel:
-    """An encoder as mteb's EncoderProtocol, every text of the suite encoded before the first task asks."""
-
-    def __init__(self, encoder: Encoder, suite: Sequence[SuiteTask], name: str) -> None:
+    def __init__(self, system: System) -> None:
         from mteb.models.model_meta import ModelMeta
 
-        self._prompts: dict[str, str | None] = {role: encoder.prompt_for(role) for role in _roles()}
-        wanted: dict[str | None, dict[str, int]] = {}
-        for role, text in (pair for task in suite for pair in task.texts):
-            texts = wanted.setdefault(self._prompts.get(role), {})
-            texts.setdefault(text, len(texts))
-        self._rows = wanted
-        self._vectors = {p: encoder.encode(list(texts), p, label=f"encoding ({name})") for p, texts in wanted.items()}
+        self._system = system
         self.mteb_model_meta = ModelMeta.create_empty(
-            overwrites={"name": f"medloom/{name}", "revision": encoder.hash, "embed_dim": encoder.dimensions}
+            overwrites={"name": "medloom/system", "revision": system.info.hash, "embed_dim": system.info.dimensions}
         )
 
-    def encode(self, inputs: Any, *, prompt_type: Any = None, **kwargs: Any) -> npt.NDArray[np.float32]:  # noqa: ANN401
+    def encode(self, inputs: Any, **kwargs: Any) -> npt.NDArray[np.float32]:  # noqa: ANN401
         """Vectors of the batches' texts, float32, shape (n, d)."""
-        prompt = self._prompts.get(getattr(prompt_type, "value", prompt_type) or "")
-        rows = self._rows[prompt]
-        return self._vectors[prompt][[rows[text] for batch in inputs for text in batch["text"]]]
+        return self._system.vectors([text for batch in inputs for text in batch["text"]])
 
     def similarity(self, a: Any, b: Any) -> Any:  # noqa: ANN401
         """Cosine of every a with every b, shape (n, m)."""
@@ -135,10 +213,6 @@ class _CachedModel:
         from sentence_transformers.util import pairwise_cos_sim
 
         return pairwise_cos_sim(a, b)
-
-
-def _roles() -> tuple[Role, ...]:
-    return ("query", "document")
 
 
 @contextmanager

@@ -1,119 +1,142 @@
-"""Intervals for the difference between two models on the same items.
+"""What can be said of a difference between systems on the same items.
 
 Paired bootstrap (Efron and Tibshirani 1993; for retrieval, Sakai 2006, "Evaluating evaluation metrics based on the
-bootstrap"): the same resampled items score both models, so what makes an item hard cancels out.
+bootstrap"): the same resampled items score every system, so what makes an item hard cancels out. Items that are not
+independent are resampled by group (cluster bootstrap; Davison and Hinkley 1997, section 3.8).
 """
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from medloom.evaluate import metrics
+from medloom.evaluate.tasks import Task, class_numbers
+
 Floats = npt.NDArray[np.float64]
+Statistic = Callable[[Floats], Floats]
 
 _BLOCK = 4_000_000
 _Z95 = 1.959963984540054
 
 
 class Interval(NamedTuple):
-    """A 95% interval of a difference."""
+    """A 95% interval."""
 
     low: float
     high: float
 
 
-def paired_mean_interval(base: Floats, tuned: Floats, resamples: int, seed: int) -> Interval:
-    """Percentile interval of mean(tuned) - mean(base) over resampled items.
+def statistic_of(task: Task, items: npt.NDArray[Any]) -> Statistic | None:
+    """A task's main score as a function of how often each item was drawn.
 
     Args:
-        base: float64, shape (n,): score of each item under the base model.
-        tuned: float64, shape (n,): the same items under the tuned model.
-        resamples: How many.
-        seed: Of the resampling.
-
-    Raises:
-        ValueError: The arrays differ in length or are empty.
-    """
-    if base.shape != tuned.shape or base.ndim != 1 or not len(base):
-        raise ValueError("two arrays of the same, non-zero length are needed")
-    difference = tuned - base
-    generator = np.random.default_rng(seed)
-    means = np.concatenate(
-        [difference[generator.integers(0, len(base), (rows, len(base)))].mean(axis=1) for rows in _blocks(resamples, base)]
-    )
-    low, high = np.quantile(means, [0.025, 0.975])
-    return Interval(float(low), float(high))
-
-
-def paired_ap_interval(base: Floats, tuned: Floats, labels: npt.NDArray[np.int64], resamples: int, seed: int) -> Interval:
-    """Percentile interval of AP(tuned) - AP(base) over resampled pairs.
-
-    Args:
-        base: float64, shape (n,): similarity of each pair under the base model.
-        tuned: float64, shape (n,).
-        labels: int64, shape (n,): 1 for a true pair, 0 for a false one; both must occur.
-        resamples: How many.
-        seed: Of the resampling.
-
-    Raises:
-        ValueError: The arrays differ in length, or one label is missing.
-    """
-    if not base.shape == tuned.shape == labels.shape or labels.min(initial=1) != 0 or labels.max(initial=0) != 1:
-        raise ValueError("arrays of the same length with both labels are needed")
-    generator = np.random.default_rng(seed)
-    share = np.full(len(labels), 1 / len(labels))
-    differences = []
-    for rows in _blocks(resamples, base):
-        weights = generator.multinomial(len(labels), share, size=rows).astype(np.float64)
-        differences.append(average_precision(tuned, labels, weights) - average_precision(base, labels, weights))
-    low, high = np.nanquantile(np.concatenate(differences), [0.025, 0.975])
-    return Interval(float(low), float(high))
-
-
-def average_precision(scores: Floats, labels: npt.NDArray[np.int64], weights: Floats) -> Floats:
-    """Average precision under each row of item weights, ties in score counted together.
-
-    With weights of one it equals scikit-learn's ``average_precision_score``.
-
-    Args:
-        scores: float64, shape (n,).
-        labels: int64, shape (n,), 0 or 1.
-        weights: float64, shape (r, n): how often each item was drawn.
+        task: The task.
+        items: A system's items on it; see :class:`medloom.evaluate.scored.Scored`.
 
     Returns:
-        float64, shape (r,); NaN where a row drew no positive.
+        From weights, float64 of shape (r, n), to scores, float64 of shape (r,); None for clustering, whose items are
+        resamples themselves.
     """
-    order = np.argsort(-scores, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
-    drawn = weights[:, order]
-    positives = np.cumsum(drawn * labels[order], axis=1)[:, ends]
-    everything = np.cumsum(drawn, axis=1)[:, ends]
-    gained = np.diff(positives, axis=1, prepend=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        precision = np.where(everything > 0, positives / everything, 0)
-        return np.asarray((precision * gained).sum(axis=1) / positives[:, -1])
+    if task.type == "Clustering":
+        return None
+    if task.type == "PairClassification":
+        measure = metrics.best_f1 if task.main_score == "similarity_f1" else metrics.average_precision
+        return partial(measure, items, np.asarray(task.data["labels"], dtype=np.int64))
+    if task.type == "STS":
+        return partial(metrics.spearman, items, np.asarray(task.data["labels"], dtype=np.float64))
+    if task.type == "Classification":
+        of = metrics.accuracy if task.main_score == "accuracy" else metrics.macro_f1
+        numbers = class_numbers(task.data)
+        return partial(of, items, np.array([numbers[label] for label in task.data["labels"]], dtype=np.int64))
+    return lambda weights: np.asarray(weights @ items / weights.sum(axis=1))
 
 
-def resample_interval(base: Floats, tuned: Floats) -> Interval:
-    """Normal interval of the mean difference, from scores that are themselves of bootstrap resamples.
-
-    Each pair of scores comes from one resample of the items, so their spread *is* the standard error.
+def replicates(task: Task, items: Sequence[npt.NDArray[Any]], resamples: int, seed: int) -> Floats:
+    """Scores of several systems on the same resamples of a task's items (or of its groups of items).
 
     Args:
-        base: float64, shape (r,): score on each resample under the base model.
-        tuned: float64, shape (r,): on the same resamples under the tuned model.
+        task: The task.
+        items: Of each system, all of the same shape.
+        resamples: How many.
+        seed: Of the resampling.
+
+    Returns:
+        float64, shape (systems, resamples). NaN where a resample gives no score (no positive was drawn).
 
     Raises:
-        ValueError: The arrays differ in length or have fewer than two resamples.
+        ValueError: The systems' items differ in shape.
     """
-    if base.shape != tuned.shape or len(base) < 2:
-        raise ValueError("two arrays of the same length, at least two, are needed")
-    difference = tuned - base
-    middle, half = float(difference.mean()), _Z95 * float(difference.std(ddof=1))
-    return Interval(middle - half, middle + half)
+    if len({one.shape for one in items}) != 1:
+        raise ValueError("the systems' items differ in shape: they were not scored on the same items")
+    generator = np.random.default_rng(seed)
+    measures = [statistic_of(task, one) for one in items]
+    if any(measure is None for measure in measures):
+        drawn = generator.integers(0, items[0].shape[-1], resamples)
+        return np.stack([one[drawn] for one in items])
+    blocks = [
+        np.stack([measure(weights) for measure in measures if measure is not None])
+        for weights in draws(task.n, task.groups, resamples, generator)
+    ]
+    return np.concatenate(blocks, axis=1)
 
 
-def _blocks(resamples: int, items: Floats) -> list[int]:
-    """Sizes of blocks of resamples that keep memory flat."""
-    size = max(1, _BLOCK // len(items))
-    return [min(size, resamples - start) for start in range(0, resamples, size)]
+def draws(n: int, groups: Sequence[str] | None, resamples: int, generator: np.random.Generator) -> Iterator[Floats]:
+    """How often each item is drawn, in blocks of resamples that keep memory flat.
+
+    Args:
+        n: Number of items.
+        groups: Group of each item, if items are not independent: whole groups are drawn.
+        resamples: How many in all.
+        generator: What draws.
+
+    Yields:
+        float64, shape (r, n).
+    """
+    codes = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    size = n if codes is None else int(codes.max()) + 1
+    block = max(1, _BLOCK // n)
+    for start in range(0, resamples, block):
+        rows = min(block, resamples - start)
+        drawn = generator.integers(0, size, (rows, size)) + np.arange(rows)[:, None] * size
+        counts = np.bincount(drawn.ravel(), minlength=rows * size).reshape(rows, size)
+        yield (counts if codes is None else counts[:, codes]).astype(np.float64)
+
+
+def interval(values: Floats, exact: bool = False) -> Interval:
+    """A 95% interval from a score's (or a difference's) bootstrap replicates.
+
+    Args:
+        values: float64, shape (r,); NaN is left out.
+        exact: Whether the values are every resample there is, too few for percentiles, as in clustering: then the normal
+            interval around their mean, whose standard error is their spread.
+
+    Raises:
+        ValueError: Fewer than two values.
+    """
+    finite = values[np.isfinite(values)]
+    if len(finite) < 2:
+        raise ValueError("an interval needs at least two resamples")
+    if exact:
+        middle, half = float(finite.mean()), _Z95 * float(finite.std(ddof=1))
+        return Interval(middle - half, middle + half)
+    low, high = np.quantile(finite, [0.025, 0.975])
+    return Interval(float(low), float(high))
+
+
+def task_interval(task: Task, one: npt.NDArray[Any], other: npt.NDArray[Any] | None, resamples: int, seed: int) -> Interval:
+    """Interval of a system's score, or of the difference ``one - other`` between two systems.
+
+    Args:
+        task: The task.
+        one: A system's items.
+        other: Another system's items on the same task, or None.
+        resamples: How many, where the items are not resamples themselves.
+        seed: Of the resampling.
+    """
+    if task.type == "Clustering":
+        return interval(one if other is None else one - other, exact=True)
+    scores = replicates(task, [one] if other is None else [one, other], resamples, seed)
+    return interval(scores[0] if other is None else scores[0] - scores[1])

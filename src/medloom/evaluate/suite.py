@@ -3,10 +3,10 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from medloom.evaluate.config import EvaluateConfig, TaskType
+from medloom.evaluate.config import EvaluateConfig
+from medloom.evaluate.tasks import Task, TaskType
 from medloom.mine import target_of
 from medloom.mine.relations import Relations
 from medloom.records import Document, TrainingRecord
@@ -23,42 +23,13 @@ _ASKS = {
 _MIN_PER_LABEL = 10
 
 
-@dataclass(frozen=True)
-class SuiteTask:
-    """One task, independent of any benchmark library.
-
-    Attributes:
-        name: Unique in the suite.
-        type: mteb's task type.
-        source: Source of its text.
-        description: What the model must do, in a sentence.
-        data: Retrieval: ``queries`` and ``corpus`` (id to text) and ``qrels`` (query id to ids of what is right).
-            PairClassification: ``sentence1``, ``sentence2``, ``labels``. Clustering: ``sentences``, ``labels``.
-    """
-
-    name: str
-    type: TaskType
-    source: str
-    description: str
-    data: dict[str, Any]
-
-    @property
-    def texts(self) -> list[tuple[str, str]]:
-        """Every (role, text) to encode; the role is ``query`` or ``document``, empty where there is none."""
-        if self.type == "Retrieval":
-            roles = [("query", t) for t in self.data["queries"].values()]
-            return roles + [("document", t) for t in self.data["corpus"].values()]
-        columns = ("sentence1", "sentence2") if self.type == "PairClassification" else ("sentences",)
-        return [("", text) for column in columns for text in self.data[column]]
-
-
 def build_suite(
     documents: Sequence[Document],
     records: Iterable[TrainingRecord],
     config: EvaluateConfig,
     seed: int,
     left_out: dict[str, str],
-) -> list[SuiteTask]:
+) -> list[Task]:
     """Build every task that the held-out side allows.
 
     Retrieval: a task for each kind of pair of each source; the corpus is the held-out documents of that source, so no text
@@ -78,7 +49,7 @@ def build_suite(
     by_task: dict[str, list[TrainingRecord]] = {}
     for record in records:
         by_task.setdefault(record.task, []).append(record)
-    builders: list[tuple[str, TaskType, Callable[[], SuiteTask | str | None]]] = []
+    builders: list[tuple[str, TaskType, Callable[[], Task | str | None]]] = []
     for task, ours in sorted(by_task.items()):
         name = task.replace("/", "-").replace("_", "-")
         builders.append((name, "Retrieval", _bind(_retrieval, name, ours, by_source[ours[0].source], config, seed)))
@@ -90,20 +61,20 @@ def build_suite(
     suite = []
     for name, type_, build in builders:
         built = build() if type_ in config.types else None
-        if isinstance(built, SuiteTask):
+        if isinstance(built, Task):
             suite.append(built)
         elif built:
             left_out[name] = built
     return suite
 
 
-def _bind(build: Callable[..., SuiteTask | str | None], *args: object) -> Callable[[], SuiteTask | str | None]:
+def _bind(build: Callable[..., Task | str | None], *args: object) -> Callable[[], Task | str | None]:
     return lambda: build(*args)
 
 
 def _retrieval(
     name: str, records: Sequence[TrainingRecord], held: Sequence[Document], config: EvaluateConfig, seed: int
-) -> SuiteTask | str:
+) -> Task | str:
     kind, source = records[0].kind, records[0].source
     answers: dict[str, tuple[str, set[str]]] = {}
     for record in records:
@@ -117,7 +88,7 @@ def _retrieval(
     if len(drawn) < config.min_items:
         return f"{len(drawn)} held-out queries, fewer than evaluate.min_items ({config.min_items})"
     queries = {f"q{i}": query for i, query in enumerate(drawn)}
-    return SuiteTask(
+    return Task(
         name=name,
         type="Retrieval",
         source=source,
@@ -125,7 +96,10 @@ def _retrieval(
         data={
             "queries": {q: answers[key][0] for q, key in queries.items()},
             "corpus": {ids[key]: corpus[key] for key in ids},
-            "qrels": {q: sorted(ids[k] for k in (answers[key][1] | {key}) if k in ids) for q, key in queries.items()},
+            "qrels": {
+                q: dict.fromkeys(sorted(ids[k] for k in (answers[key][1] | {key}) if k in ids), 1)
+                for q, key in queries.items()
+            },
         },
     )
 
@@ -143,7 +117,7 @@ def _corpus(records: Sequence[TrainingRecord], held: Sequence[Document], kind: s
     return corpus
 
 
-def _pairs(name: str, held: Sequence[Document], config: EvaluateConfig, seed: int) -> SuiteTask | str | None:
+def _pairs(name: str, held: Sequence[Document], config: EvaluateConfig, seed: int) -> Task | str | None:
     concepts = {(d.source, d.id): d for d in held if d.title}
     if not any(d.synonyms for d in held):
         return None
@@ -158,7 +132,7 @@ def _pairs(name: str, held: Sequence[Document], config: EvaluateConfig, seed: in
     if len(drawn) < config.min_items:
         return f"{len(drawn)} held-out synonyms with a held-out sibling, fewer than evaluate.min_items"
     pairs = [(*pair, 1) for pair in drawn] + [(*rows[pair], 0) for pair in drawn]
-    return SuiteTask(
+    return Task(
         name=name,
         type="PairClassification",
         source=held[0].source,
@@ -171,7 +145,7 @@ def _pairs(name: str, held: Sequence[Document], config: EvaluateConfig, seed: in
     )
 
 
-def _clusters(name: str, held: Sequence[Document], config: EvaluateConfig, seed: int) -> SuiteTask | str | None:
+def _clusters(name: str, held: Sequence[Document], config: EvaluateConfig, seed: int) -> Task | str | None:
     if not any(d.categories for d in held):
         return None
     labels = {d.title: d.categories[0] for d in held if len(d.categories) == 1 and d.title}
@@ -181,12 +155,13 @@ def _clusters(name: str, held: Sequence[Document], config: EvaluateConfig, seed:
     groups = {labels[title] for title in kept}
     if len(groups) < 2:
         return f"fewer than two categories with {_MIN_PER_LABEL} held-out documents"
-    return SuiteTask(
+    return Task(
         name=name,
         type="Clustering",
         source=held[0].source,
         description=f"{held[0].source}: group {len(kept):,} names into {len(groups)} categories",
         data={"sentences": kept, "labels": [labels[title] for title in kept]},
+        settings={"n_clusters": config.clusterings},
     )
 
 

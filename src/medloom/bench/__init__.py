@@ -1,0 +1,1 @@
+"""Which model should I use on medical text, and is the difference real?"""
