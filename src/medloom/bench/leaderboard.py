@@ -258,5 +258,5 @@ def _reference_macro(reference: Reference) -> dict[str, Any]:
         "ci_high": None,
         "types": reference.types,
         "rank": None,
-        "complete": True,
+        "complete": False,
     }

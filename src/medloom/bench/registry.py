@@ -13,30 +13,53 @@ def suite(name: str) -> Suite:
     Raises:
         MedloomError: There is none; the message names the nearest.
     """
-    makers = _makers()
-    if name not in makers:
-        near = difflib.get_close_matches(name, makers, n=1)
+    if name not in _MAKERS:
+        near = difflib.get_close_matches(name, _MAKERS, n=1)
         hint = f" (did you mean {near[0]}?)" if near else ""
-        raise MedloomError(f"no suite {name!r}{hint}; the suites are: {', '.join(makers)}")
-    return makers[name]()
+        raise MedloomError(f"no suite {name!r}{hint}; the suites are: {', '.join(_MAKERS)}")
+    return _MAKERS[name]()
 
 
 def suite_names() -> list[str]:
     """Names of all suites."""
-    return list(_makers())
+    return list(_MAKERS)
 
 
-def _makers() -> dict[str, Callable[[], Suite]]:
-    from medloom.bench.checks import ChecksSuite
-    from medloom.bench.hub import medembed, mteb_medical
-    from medloom.bench.medteb import MedtebSuite
+def _open() -> Suite:
     from medloom.bench.open import OpenSuite
 
-    return {
-        "open": OpenSuite,
-        "checks": ChecksSuite,
-        "medteb": lambda: MedtebSuite("medteb", full=False),
-        "medteb-full": lambda: MedtebSuite("medteb-full", full=True),
-        "medembed": medembed,
-        "mteb-medical": mteb_medical,
-    }
+    return OpenSuite()
+
+
+def _checks() -> Suite:
+    from medloom.bench.checks import ChecksSuite
+
+    return ChecksSuite()
+
+
+def _medteb(name: str, full: bool) -> Suite:
+    from medloom.bench.medteb import MedtebSuite
+
+    return MedtebSuite(name, full=full)
+
+
+def _medembed() -> Suite:
+    from medloom.bench.hub import medembed
+
+    return medembed()
+
+
+def _mteb_medical() -> Suite:
+    from medloom.bench.hub import mteb_medical
+
+    return mteb_medical()
+
+
+_MAKERS: dict[str, Callable[[], Suite]] = {
+    "open": _open,
+    "checks": _checks,
+    "medteb": lambda: _medteb("medteb", False),
+    "medteb-full": lambda: _medteb("medteb-full", True),
+    "medembed": _medembed,
+    "mteb-medical": _mteb_medical,
+}
