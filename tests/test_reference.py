@@ -55,7 +55,8 @@ def test_every_command_and_option_appears(reference: ModuleType) -> None:
                 assert all(f"`{option}`" in section for option in parameter.opts)
                 assert parameter.help in section.replace("&lt;", "<").replace("\\", "")
             elif parameter.param_type_name == "argument":
-                assert f"`{parameter.name.upper()}`" in section
+                many = "..." if parameter.nargs != 1 else ""
+                assert f"`{parameter.name.upper()}{many}`" in section
         for name, inner in getattr(command, "commands", {}).items():
             check(inner, f"{path} {name}")
 

@@ -116,7 +116,7 @@ class TorchEncoder:
         inverse = np.fromiter((rows.setdefault(t, len(rows)) for t in texts), dtype=np.int64, count=len(texts))
         distinct = list(rows)
         vectors = np.empty((len(distinct), self.dimensions), dtype=np.float32)
-        with _bar(label, len(distinct)) as advance, self._arithmetic():
+        with encoding_bar(label, len(distinct)) as advance, self._arithmetic():
             for batch in _batches(distinct, int(self.model.max_seq_length or 512)):
                 vectors[batch] = self.model.encode(
                     [distinct[i] for i in batch], batch_size=len(batch), prompt=prompt or "", show_progress_bar=False
@@ -143,7 +143,8 @@ def resolve_precision(precision: Precision) -> Literal["fp32", "bf16"]:
     return "bf16" if torch.cpu._is_avx512_bf16_supported() else "fp32"
 
 
-def _bar(label: str | None, total: int) -> "AbstractContextManager[Advance]":
+def encoding_bar(label: str | None, total: int) -> "AbstractContextManager[Advance]":
+    """A progress bar over texts, if it has a label."""
     return bar(label, total, "texts") if label else nullcontext(lambda n=1: None)
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import numpy.typing as npt
 
-from medloom.encode.encoder import Role, _bar
+from medloom.encode.encoder import Role, encoding_bar
 from medloom.errors import ModelError
 from medloom.identity import digest
 
@@ -129,7 +129,7 @@ class OpenAIEncoder:
         rows = {text: i for i, text in enumerate(dict.fromkeys(texts))}
         distinct = [(prompt or "") + text or " " for text in rows]
         vectors = np.empty((len(distinct), self._dimensions), dtype=np.float32)
-        with _bar(label, len(distinct)) as advance:
+        with encoding_bar(label, len(distinct)) as advance:
             for batch in _batches(distinct):
                 vectors[batch] = self._request([distinct[i] for i in batch])
                 advance(len(batch))

@@ -81,6 +81,7 @@ def load_model(ref: ModelRef, trust_remote_code: bool = False) -> "SentenceTrans
     from safetensors import SafetensorError
     from sentence_transformers import SentenceTransformer
 
+    refuse_pickles(ref)
     try:
         model = SentenceTransformer(
             ref.location,
@@ -97,13 +98,28 @@ def load_model(ref: ModelRef, trust_remote_code: bool = False) -> "SentenceTrans
             f"model {ref.name} does not load as a text encoder ({type(error).__name__}: {reason}): "
             "give a SentenceTransformer folder or hub id whose weights are safetensors"
         ) from error
-    _refuse_random_weights(ref, model)
+    refuse_random_weights(ref, model)
     if vector.ndim != 2 or model.get_embedding_dimension() is None:
         raise ModelError(f"model {ref.name} does not turn one text into one vector: give a dense encoder")
     return model
 
 
-def _refuse_random_weights(ref: ModelRef, model: "SentenceTransformer") -> None:
+def refuse_pickles(ref: ModelRef) -> None:
+    """Refuse a model of which a module (a dense layer, say) has pickled weights and no safetensors beside them.
+
+    Raises:
+        ModelError: There is such a module.
+    """
+    folder = Path(ref.location)
+    pickled = [p for p in sorted(folder.rglob("*.bin")) if not any(p.parent.glob("*.safetensors"))]
+    if pickled:
+        raise ModelError(
+            f"model {ref.name}: {pickled[0].relative_to(folder)} holds pickled weights, which medloom never loads: convert "
+            "the model to safetensors first"
+        )
+
+
+def refuse_random_weights(ref: ModelRef, model: "SentenceTransformer") -> None:
     """What a checkpoint lacks, transformers fills in at random, and an empty tokenizer knows no word: neither is a model."""
     from safetensors import safe_open
 
@@ -189,7 +205,7 @@ def _hub(name: str) -> ModelRef:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    wanted = ["README.md", "*.json", "*.safetensors", "*.txt", "*.model", "1_Pooling/*", "2_*/*"]
+    wanted = ["README.md", "*.json", "*.safetensors", "*.txt", "*.model", "*.metadata", "1_Pooling/*", "2_*/*"]
     try:
         folder = Path(snapshot_download(name, allow_patterns=wanted))
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError, ValueError) as error:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medloom.encode.encoder import Precision, Role, resolve_precision
-from medloom.encode.models import ModelRef, _refuse_random_weights, resolve_model
+from medloom.encode.models import ModelRef, refuse_pickles, refuse_random_weights, resolve_model
 from medloom.errors import ModelError
 from medloom.identity import digest, file_digest
 
@@ -67,7 +67,7 @@ def load_multivector(model: str | Path | ModelRef, precision: Precision = "fp32"
             f"model {ref.name} does not load as a late-interaction model ({type(error).__name__}: {reason}): give the "
             "folder or hub id of one that sentence-transformers or PyLate saved with safetensors weights"
         ) from error
-    _refuse_random_weights(ref, cast(Any, network))
+    refuse_random_weights(ref, cast(Any, network))
     if vectors.ndim != 2:
         raise ModelError(f"model {ref.name} does not give a vector for each token: give a late-interaction model")
     extra = folder / _STANFORD_SETTINGS
@@ -133,12 +133,7 @@ def _refuse_unsafe(ref: ModelRef, folder: Path) -> None:
     """Refuse what is no late-interaction model, and one of whose modules has pickled weights or none."""
     if not is_multivector(folder):
         raise ModelError(f"model {ref.name} is not a late-interaction model: its settings name no such type")
-    pickled = [p for p in folder.rglob("*.bin") if not any(p.parent.glob("*.safetensors"))]
-    if pickled:
-        raise ModelError(
-            f"model {ref.name}: {pickled[0].relative_to(folder)} holds pickled weights, which medloom never loads: convert "
-            "the model to safetensors first"
-        )
+    refuse_pickles(ref)
     stanford = _STANFORD in (_read(folder / "config.json").get("architectures") or [])
     if stanford and not (folder / _STANFORD_SETTINGS).is_file():
         raise ModelError(

@@ -39,6 +39,7 @@ class Bm25System:
             "stemmer": "english",
             "backend": f"bm25s {version('bm25s')}, PyStemmer {version('PyStemmer')}",
         }
+        self._indexed: tuple[list[str], dict[str, int], csr_matrix | None] | None = None
         self._info = SystemInfo("bm25", digest(settings), "lexical", settings)
 
     @property
@@ -52,12 +53,12 @@ class Bm25System:
         return frozenset({"Retrieval", "PairClassification", "STS", "MinimalPairs"})
 
     def prepare(self, tasks: Sequence[Task]) -> None:
-        """Do nothing: an index is made of each corpus when it is asked."""
+        """Do nothing: a corpus is indexed when it is first asked."""
 
     def rank(self, queries: Sequence[str], corpus: Sequence[str], k: int) -> tuple[Ints, Floats]:
         """The k best texts of the corpus; of equal scores the lower corpus number comes first.
 
-        A text that shares no word with the query is not found, whatever k is.
+        A text that shares no word with the query is not found, whatever k is. The index of the last corpus is kept.
 
         Returns:
             Numbers in the corpus, int64, -1 where fewer were found, and scores, float32, 0 there; both of shape
@@ -67,11 +68,14 @@ class Bm25System:
 
         k = min(k, len(corpus))
         numbers, scores = np.full((len(queries), k), -1, dtype=np.int64), np.zeros((len(queries), k), dtype=np.float32)
-        words = _tokens(corpus)
-        vocabulary = _vocabulary(words)
-        if not vocabulary:
+        if self._indexed is None or self._indexed[0] != list(corpus):
+            words = _tokens(corpus)
+            vocabulary = _vocabulary(words)
+            weights = self._weights(words, vocabulary).T.tocsr() if vocabulary else None
+            self._indexed = list(corpus), vocabulary, weights
+        _, vocabulary, weights = self._indexed
+        if weights is None:
             return numbers, scores
-        weights = self._weights(words, vocabulary).T.tocsr()
         asked = _counts(_tokens(queries), vocabulary)
         size = max(1, _SCORES_PER_BLOCK // len(corpus))
         for start in range(0, len(queries), size):
