@@ -1,8 +1,9 @@
 """BM25: what a model must beat."""
 
+import logging
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -111,9 +112,9 @@ class Bm25System:
 
     def _weights(self, words: list[list[str]], vocabulary: dict[str, int]) -> "csr_matrix":
         """What each word adds to the score of each text, float32, shape (texts, vocabulary)."""
-        import bm25s
         from scipy.sparse import csc_matrix
 
+        bm25s = _bm25s()
         index = bm25s.BM25(k1=self._k1, b=self._b, method="lucene")
         ids = [[vocabulary[word] for word in text] for text in words]
         index.index((ids, vocabulary), create_empty_token=False, show_progress=False)
@@ -122,11 +123,10 @@ class Bm25System:
 
 
 def _tokens(texts: Sequence[str]) -> list[list[str]]:
-    import bm25s
     import Stemmer
 
     stemmer = Stemmer.Stemmer("english")
-    tokens: list[list[str]] = bm25s.tokenize(
+    tokens: list[list[str]] = _bm25s().tokenize(
         list(texts), stopwords="english", stemmer=stemmer, return_ids=False, show_progress=False
     )
     return tokens
@@ -147,3 +147,11 @@ def _counts(words: list[list[str]], vocabulary: dict[str, int]) -> "csr_matrix":
     counts = csr_matrix((np.ones(len(flat), dtype=np.float32), flat, ends), shape=(len(words), len(vocabulary)))
     counts.sum_duplicates()
     return counts
+
+
+def _bm25s() -> Any:  # noqa: ANN401
+    """The library, without the debugging log that it turns on for itself."""
+    import bm25s
+
+    logging.getLogger("bm25s").setLevel(logging.WARNING)
+    return bm25s

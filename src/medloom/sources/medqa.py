@@ -1,0 +1,85 @@
+"""MedQA: questions of the US medical licensing examination, each with four options of which one is correct.
+
+For: question - option. Reads a file in the field names of its makers (``question``, ``options``, ``answer_idx``).
+Licence: MIT.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from medloom.errors import RowError
+from medloom.records import Document, Section
+from medloom.sources.base import Rejects, Release, SourceConfig
+from medloom.sources.table import OnError, Paths, digests, documents_of, files_of, rows_of, text_of
+from medloom.text import clean
+
+
+class MedQaSource(SourceConfig):
+    """Exam questions with their options as sections."""
+
+    type: Literal["medqa"] = "medqa"
+    path: Paths = Field(description="A file of questions (JSONL, Parquet), a folder of them, or a list: one for each split.")
+    on_error: OnError = Field(
+        default="fail", description="A bad row stops the run, or is counted and kept in rejects.jsonl."
+    )
+    version: str = Field(default="", description="Release of the text, for report and card.")
+
+    def documents(self, rejects: Rejects) -> Iterator[Document]:
+        """One document per question: it is the title, and its options are sections, headed by whether they are correct."""
+        yield from documents_of(self._files(), self._document, self.on_error, rejects)
+
+    def release(self) -> Release:
+        """Licence and citation; the version is the user's to state."""
+        return Release(
+            name="MedQA (USMLE, four options)",
+            version=self.version or "not stated",
+            licence="MIT",
+            citation=(
+                "Jin D, Pan E, Oufattole N, Weng WH, Fang H, Szolovits P. What disease does this patient have? A "
+                "large-scale open domain question answering dataset from medical exams. Applied Sciences 2021;11(14):6421."
+            ),
+            url="https://github.com/jind11/MedQA",
+        )
+
+    def inputs(self) -> dict[str, str]:
+        """Hash of every file."""
+        return digests(self._files())
+
+    def count(self) -> int | None:
+        """Rows in all."""
+        return sum(1 for path in self._files() for _ in rows_of(path))
+
+    def _files(self) -> list[Path]:
+        return files_of(self.name, self.path, self._folder)
+
+    def _document(self, row: dict[str, Any], where: str, path: Path, number: int) -> Document:
+        options = _options(row, where)
+        answer = row.get("answer_idx")
+        if answer is not None and answer not in options:
+            raise RowError(where, "field 'answer_idx' names none of the options")
+        heading = {key: "correct option" if key == answer else "wrong option" for key in options}
+        return Document(
+            id=text_of(row, ("id",), where),
+            source=self.name,
+            title=text_of(row, ("question",), where, required=True),
+            sections=tuple(
+                Section("option" if answer is None else heading[key], text) for key, text in options.items() if text
+            ),
+        )
+
+
+def _options(row: dict[str, Any], where: str) -> dict[str, str]:
+    """The options by letter; a table without nested fields holds them as JSON."""
+    value = row.get("options")
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except json.JSONDecodeError:
+            raise RowError(where, "field 'options' is not valid JSON") from None
+    if not isinstance(value, dict) or not value or not all(isinstance(text, str) for text in value.values()):
+        raise RowError(where, "field 'options' must map letters to texts")
+    return {str(key): clean(text) for key, text in value.items()}

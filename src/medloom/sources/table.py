@@ -1,0 +1,116 @@
+"""What sources that read tables of known fields share: paths, rows in order, fields by any of their names, unique ids."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from medloom.errors import RowError, SourceError
+from medloom.identity import file_digest
+from medloom.records import Document
+from medloom.sources import readers
+from medloom.sources.base import Rejects
+from medloom.text import clean
+
+Paths = Path | tuple[Path, ...]
+OnError = Literal["fail", "skip"]
+_MAX_CHARS = 1_000_000
+
+
+def files_of(name: str, paths: Paths, folder: Path) -> list[Path]:
+    """The files of a source, in the order given; a folder stands for the tables in it, by name.
+
+    Raises:
+        SourceError: None is given, or one is not there.
+    """
+    given = [paths] if isinstance(paths, Path) else list(paths)
+    if not given:
+        raise SourceError(f"source {name}: path is empty: give a file, a folder, or a list of them")
+    found: list[Path] = []
+    for path in (folder / one.expanduser() for one in given):
+        tables = [path] if path.is_file() else sorted(p for p in path.glob("*") if p.is_file() and _is_table(p))
+        if not tables:
+            raise SourceError(f"source {name}: no file {path}, nor a folder with JSONL, CSV, TSV or Parquet: check the path")
+        found += tables
+    return found
+
+
+def digests(files: Sequence[Path]) -> dict[str, str]:
+    """Hash of every file, by number and name: never an absolute path."""
+    return {f"{number}-{path.name}": file_digest(path) for number, path in enumerate(files, start=1)}
+
+
+def rows_of(path: Path) -> Iterator[readers.Row]:
+    """Rows of one file; see :func:`medloom.sources.readers.read`."""
+    return readers.read(path, _MAX_CHARS)
+
+
+def documents_of(
+    files: Sequence[Path],
+    make: Callable[[dict[str, Any], str, Path, int], Document],
+    on_error: OnError,
+    rejects: Rejects,
+) -> Iterator[Document]:
+    """Yield a document for each row, with the number of the row added to an id that stood on an earlier row.
+
+    Args:
+        files: Read one after the other.
+        make: Row, where it stands, its file and its number over all files to a document.
+        on_error: What to do with a bad row.
+        rejects: Keeps bad rows that are skipped.
+
+    Raises:
+        RowError: A bad row, where ``on_error`` is ``fail``.
+        SourceError: A file holds no rows.
+    """
+    seen: set[str] = set()
+    number = 0
+    for path in files:
+        first = number
+        for where, row, raw in rows_of(path):
+            number += 1
+            try:
+                if isinstance(row, RowError):
+                    raise row
+                document = make(row, where, path, number)
+            except RowError as error:
+                if on_error == "fail":
+                    raise RowError(where, f"{error.problem} (or set on_error: skip to leave such rows out)") from None
+                rejects.add(where, error.problem, raw)
+                continue
+            yield _unique(document, number, seen)
+        if number == first:
+            raise SourceError(f"{path} holds no rows: check how it was written")
+
+
+def text_of(row: dict[str, Any], names: Sequence[str], where: str, required: bool = False) -> str:
+    """The first of the named fields that the row has, as clean text; empty if it has none.
+
+    Raises:
+        RowError: The field holds no text, or ``required`` is set and all are absent or empty.
+    """
+    for name in names:
+        value = row.get(name)
+        if value is None:
+            continue
+        if not isinstance(value, str):
+            raise RowError(where, f"field {name!r} holds {type(value).__name__}, expected text")
+        if any("\ud800" <= c <= "\udfff" for c in value):
+            raise RowError(where, f"field {name!r} holds half a surrogate pair, which is no text: repair the file")
+        if text := clean(value):
+            return text
+    if required:
+        raise RowError(where, f"no text in the field {' or '.join(repr(n) for n in names)}")
+    return ""
+
+
+def _is_table(path: Path) -> bool:
+    return readers.supported(path) and not readers.is_text(path)
+
+
+def _unique(document: Document, number: int, seen: set[str]) -> Document:
+    identity = document.id or str(number)
+    if identity in seen:
+        identity = f"{identity}#{number}"
+    seen.add(identity)
+    return document if identity == document.id else replace(document, id=identity)
