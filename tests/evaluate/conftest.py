@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from medloom.evaluate import EvaluateConfig, SuiteTask, build_suite
+from medloom.evaluate import EvaluateConfig, Task, build_suite
 from medloom.mine import PairsConfig, pairs_of
 from medloom.records import Document, Synonym
 
@@ -48,7 +48,7 @@ def config() -> EvaluateConfig:
 
 
 @pytest.fixture(scope="session")
-def suite(concepts: list[Document], config: EvaluateConfig) -> list[SuiteTask]:
+def suite(concepts: list[Document], config: EvaluateConfig) -> list[Task]:
     """Three retrieval tasks, pair classification and clustering."""
     records = [r for d in concepts for r in pairs_of(d, PairsConfig(), {})]
     left_out: dict[str, str] = {}

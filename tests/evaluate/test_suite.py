@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from medloom.evaluate import EvaluateConfig, SuiteTask, build_suite
+from medloom.evaluate import EvaluateConfig, Task, build_suite
+from medloom.evaluate.tasks import check
 from medloom.mine import PairsConfig, pairs_of
 from medloom.records import Document, Section, Synonym, TrainingRecord
 from medloom.text import text_key
@@ -14,7 +15,7 @@ from medloom.text import text_key
 
 def build(
     documents: Sequence[Document], records: Sequence[TrainingRecord] | None = None, seed: int = 1, **settings: Any
-) -> tuple[dict[str, SuiteTask], dict[str, str]]:
+) -> tuple[dict[str, Task], dict[str, str]]:
     if records is None:
         records = [r for d in documents for r in pairs_of(d, PairsConfig(), {})]
     left_out: dict[str, str] = {}
@@ -28,13 +29,13 @@ def pair(query: str, positive: str, doc_id: str, kind: str = "lay_name", source:
     return TrainingRecord(query, (positive,), kind, source, doc_id)
 
 
-def right(task: SuiteTask, query: str) -> set[str]:
+def right(task: Task, query: str) -> set[str]:
     """Texts that answer a query."""
     (found,) = (q for q, text in task.data["queries"].items() if text == query)
     return {task.data["corpus"][i] for i in task.data["qrels"][found]}
 
 
-def test_every_type_is_built(suite: list[SuiteTask]) -> None:
+def test_every_type_is_built(suite: list[Task]) -> None:
     assert [(t.name, t.type) for t in suite] == [
         ("toy-lay-name", "Retrieval"),
         ("toy-name-definition", "Retrieval"),
@@ -46,12 +47,13 @@ def test_every_type_is_built(suite: list[SuiteTask]) -> None:
     assert all(t.description for t in suite)
 
 
-def test_every_query_has_an_answer_in_the_corpus(suite: list[SuiteTask]) -> None:
+def test_every_query_has_an_answer_in_the_corpus(suite: list[Task]) -> None:
     for task in suite:
         if task.type == "Retrieval":
             assert len(task.data["queries"]) == 30
             assert task.data["queries"].keys() == task.data["qrels"].keys()
-            assert all(ids and set(ids) <= set(task.data["corpus"]) for ids in task.data["qrels"].values())
+            assert all(judged and judged.keys() <= task.data["corpus"].keys() for judged in task.data["qrels"].values())
+            assert {v for judged in task.data["qrels"].values() for v in judged.values()} == {1}
             assert len({text_key(t) for t in task.data["corpus"].values()}) == len(task.data["corpus"]) == 80
 
 
@@ -225,14 +227,21 @@ def test_clusters_are_capped() -> None:
     assert len(task.data["sentences"]) == 60
 
 
-def test_what_is_to_encode(suite: list[SuiteTask]) -> None:
+def test_what_is_to_encode(suite: list[Task]) -> None:
     by_name = {t.name: t for t in suite}
     retrieval = by_name["toy-lay-name"]
     assert Counter(role for role, _ in retrieval.texts) == {"query": 30, "document": 80}
     pairs_ = by_name["toy-synonym-pairs"]
-    assert pairs_.texts == [("", t) for t in pairs_.data["sentence1"] + pairs_.data["sentence2"]]
+    assert list(pairs_.texts) == [("", t) for t in pairs_.data["sentence1"] + pairs_.data["sentence2"]]
     clusters = by_name["toy-categories"]
-    assert clusters.texts == [("", t) for t in clusters.data["sentences"]]
+    assert list(clusters.texts) == [("", t) for t in clusters.data["sentences"]]
+
+
+def test_what_is_built_is_whole(suite: list[Task], config: EvaluateConfig) -> None:
+    for task in suite:
+        assert check(task) is task
+    (clusters,) = (t for t in suite if t.type == "Clustering")
+    assert clusters.settings == {"n_clusters": config.clusterings}
 
 
 @pytest.mark.parametrize("bad", [{"max_queries": 0}, {"resamples": 5}, {"clusterings": 1}, {"types": ("STS",)}])

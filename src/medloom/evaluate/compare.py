@@ -96,7 +96,7 @@ def _row(task: Task, base: Scored, tuned: Scored, config: EvaluateConfig, seed: 
         delta=tuned.score - base.score,
         ci_low=interval.low,
         ci_high=interval.high,
-        n=len(base.items),
+        n=base.items.shape[-1],
         unit=UNITS[task.type],
         source=task.source,
         description=task.description,
@@ -123,7 +123,8 @@ def _examples(
 
 
 def _example(task: Task, query: str, scores: Mapping[str, Mapping[str, Scored]]) -> dict[str, Any]:
-    corpus, right = task.data["corpus"], set(task.data["qrels"][query])
+    corpus = task.data["corpus"]
+    right = {document for document, relevance in task.data["qrels"][query].items() if relevance > 0}
     return {
         "task": task.name,
         "query": task.data["queries"][query],

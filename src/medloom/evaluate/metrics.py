@@ -203,7 +203,7 @@ def accuracy(predicted: Ints, labels: Ints, weights: Floats) -> Floats:
 def spearman(scores: Floats, labels: Floats, weights: Floats) -> Floats:
     """Spearman's rank correlation under each row of item weights, ties at their mean rank.
 
-    With weights of one it equals SciPy's ``spearmanr``.
+    With weights of one it equals SciPy's ``spearmanr``, where that is a number.
 
     Args:
         scores: float64, shape (n,).
@@ -211,15 +211,17 @@ def spearman(scores: Floats, labels: Floats, weights: Floats) -> Floats:
         weights: float64, shape (r, n): how often each item was drawn.
 
     Returns:
-        float64, shape (r,); NaN where a row drew no two different scores or labels.
+        float64, shape (r,); NaN where a row drew no two different labels, 0 where it drew no two different scores: a
+        system that tells no two items apart ranks nothing.
     """
     one, other = _weighted_ranks(scores, weights), _weighted_ranks(labels, weights)
     total = weights.sum(axis=1, keepdims=True)
     one = one - (weights * one).sum(axis=1, keepdims=True) / total
     other = other - (weights * other).sum(axis=1, keepdims=True) / total
+    of_scores, of_labels = (weights * one**2).sum(axis=1), (weights * other**2).sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        spread = np.sqrt((weights * one**2).sum(axis=1) * (weights * other**2).sum(axis=1))
-        return np.asarray((weights * one * other).sum(axis=1) / spread)
+        correlation = (weights * one * other).sum(axis=1) / np.sqrt(of_scores * of_labels)
+    return np.asarray(np.where((of_scores == 0) & (of_labels > 0), 0.0, correlation))
 
 
 def _weighted_ranks(values: Floats, weights: Floats) -> Floats:

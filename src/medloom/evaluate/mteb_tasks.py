@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from medloom.evaluate.metrics import K_VALUES
 from medloom.evaluate.tasks import Task, class_numbers
 
 _MTEB_DEFAULTS = {"n_clusters": 10, "n_experiments": 10, "samples_per_label": 8}
@@ -32,7 +31,7 @@ def to_mteb(task: Task) -> Any:  # noqa: ANN401
 
     settings = _MTEB_DEFAULTS | task.settings
     forms: dict[str, tuple[type, dict[str, Any]]] = {
-        "Retrieval": (AbsTaskRetrieval, {"k_values": K_VALUES}),
+        "Retrieval": (AbsTaskRetrieval, {"ignore_identical_ids": bool(settings.get("ignore_identical_ids"))}),
         "PairClassification": (AbsTaskPairClassification, {}),
         "STS": (AbsTaskSTS, {"min_score": 0, "max_score": 5}),
         "Clustering": (
@@ -79,7 +78,7 @@ def _dataset(task: Task) -> Any:  # noqa: ANN401
             "corpus": Dataset.from_dict({"id": list(data["corpus"]), "text": list(data["corpus"].values())}),
             "queries": Dataset.from_dict({"id": list(data["queries"]), "text": list(data["queries"].values())}),
             "relevant_docs": {q: dict(judged) for q, judged in data["qrels"].items()},
-            "top_ranked": None,
+            "top_ranked": data.get("candidates"),
         }
         return {"default": {"test": split}}
     if task.type == "Classification":

@@ -22,6 +22,7 @@ Floats = npt.NDArray[np.float64]
 _WORK = 40_000_000
 _FEWEST = 2_000
 _BLOCK = 4_000_000
+_ROUNDING = 1e-12
 
 
 def permutation_p(task: Task, one: npt.NDArray[Any], other: npt.NDArray[Any], permutations: int, seed: int) -> float:
@@ -49,7 +50,7 @@ def permutation_p(task: Task, one: npt.NDArray[Any], other: npt.NDArray[Any], pe
     codes = _group_codes(task)
     if task.type in ("Retrieval", "MinimalPairs"):
         return _sign_flips(np.bincount(codes, weights=one - other).astype(np.float64), permutations, generator)
-    count = max(_FEWEST, min(permutations, _WORK // max(1, one.size)))
+    count = min(permutations, max(_FEWEST, _WORK // one.size))
     if task.type in ("PairClassification", "STS"):
         one, other = _ranks(one), _ranks(other)
     return _swaps(task, one, other, codes, count, generator)
@@ -81,12 +82,12 @@ def _normal_p(difference: Floats) -> float:
 
 def _sign_flips(differences: Floats, permutations: int, generator: np.random.Generator) -> float:
     """The sum of differences (of groups) against that under random signs."""
-    seen = abs(float(differences.sum()))
+    seen = abs(float(differences.sum())) - _ROUNDING * float(np.abs(differences).sum())
     extreme, block = 0, max(1, _BLOCK // len(differences))
     for start in range(0, permutations, block):
         rows = min(block, permutations - start)
         signs = generator.integers(0, 2, (rows, len(differences)), dtype=np.int8) * 2.0 - 1
-        extreme += int((np.abs(signs @ differences) >= seen * (1 - 1e-12)).sum())
+        extreme += int((np.abs(signs @ differences) >= seen).sum())
     return (extreme + 1) / (permutations + 1)
 
 
@@ -109,11 +110,11 @@ def _swaps(
     def differences(swapped: Floats) -> Floats:
         return np.abs(measure(np.hstack([1 - swapped, swapped])) - measure(np.hstack([swapped, 1 - swapped])))
 
-    seen = float(differences(np.zeros((1, task.n)))[0])
+    seen = float(differences(np.zeros((1, task.n)))[0]) - _ROUNDING
     extreme, block = 0, max(1, _BLOCK // (2 * task.n))
     for start in range(0, count, block):
         coins = generator.integers(0, 2, (min(block, count - start), int(codes.max()) + 1), dtype=np.int8)
-        extreme += int((differences(coins[:, codes].astype(np.float64)) >= seen - 1e-12).sum())
+        extreme += int((differences(coins[:, codes].astype(np.float64)) >= seen).sum())
     return (extreme + 1) / (count + 1)
 
 

@@ -1,10 +1,12 @@
 """What a model is asked: a task, independent of any benchmark library."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from medloom.errors import StageError
+from medloom.evaluate.metrics import K_VALUES
 from medloom.identity import digest
 
 TaskType = Literal["Retrieval", "PairClassification", "Clustering", "Classification", "STS", "MinimalPairs"]
@@ -29,7 +31,18 @@ UNITS: dict[TaskType, str] = {
     "STS": "pairs",
     "MinimalPairs": "minimal pairs",
 }
+DEEP = 1_000
+_AT_K = ("ndcg", "map", "recall", "precision", "mrr", "hit_rate")
+_SCORES: dict[TaskType, tuple[str, ...]] = {
+    "Retrieval": tuple(f"{name}_at_{k}" for name in _AT_K for k in K_VALUES),
+    "PairClassification": ("similarity_ap", "similarity_f1"),
+    "Clustering": ("v_measure",),
+    "Classification": ("f1", "accuracy"),
+    "STS": ("cosine_spearman",),
+    "MinimalPairs": ("accuracy",),
+}
 _COLUMNS: dict[TaskType, tuple[str, ...]] = {
+    "Retrieval": ("queries", "corpus", "qrels"),
     "PairClassification": ("sentence1", "sentence2", "labels"),
     "Clustering": ("sentences", "labels"),
     "Classification": ("texts", "labels"),
@@ -113,16 +126,20 @@ class Task:
     @property
     def fingerprint(self) -> str:
         """SHA-256 (hex) of all that a score depends on: type, metric, settings, texts and what is right."""
-        return digest({"type": self.type, "metric": self.main_score, "settings": self.settings, "data": _plain(self.data)})
+        data = dict(self.data)
+        if self.type == "Retrieval" and self.groups is not None:
+            data["groups"] = dict(zip(data["queries"], self.groups, strict=True))
+        return digest({"type": self.type, "metric": self.main_score, "settings": self.settings, "data": _plain(data)})
 
 
 def check(task: Task) -> Task:
     """The task itself, if it is whole.
 
     Raises:
-        StageError: A column is missing or of another length, an id is unknown, a label stands alone.
+        StageError: A column is missing or of another length, an id is unknown, a label stands alone or cannot be read, a
+            text is none, or the metric is not one that this type has.
     """
-    problem = _problem(task)
+    problem = next(_problems(task), None)
     if problem:
         raise StageError(f"task {task.name} ({task.type}): {problem}")
     return task
@@ -133,36 +150,71 @@ def class_numbers(data: Mapping[str, Any]) -> dict[str, int]:
     return {label: i for i, label in enumerate(sorted({*data["train_labels"], *data["labels"]}))}
 
 
-def _problem(task: Task) -> str | None:
+def _problems(task: Task) -> Iterator[str]:
+    training = ("train_texts", "train_labels") if task.type == "Classification" else ()
+    if missing := [column for column in (*_COLUMNS[task.type], *training) if column not in task.data]:
+        yield f"its data have no {missing[0]}"
+    yield from _retrieval_problems(task.data) if task.type == "Retrieval" else _columns_problems(task)
     if task.groups is not None and len(task.groups) != task.n:
-        return f"{len(task.groups)} groups for {task.n} items"
-    return _retrieval_problem(task.data) if task.type == "Retrieval" else _columns_problem(task)
+        yield f"{len(task.groups)} groups for {task.n} items"
+    if textless := sum(not isinstance(text, str) for _, text in task.texts):
+        yield f"{textless} texts are no text"
+    deep = tuple(f"{name}_at_{DEEP}" for name in _AT_K) if "candidates" in task.data else ()
+    if task.main_score not in (known := (*_SCORES[task.type], *deep)):
+        yield f"its metric is none of this type: choose one of {', '.join(known)}"
 
 
-def _retrieval_problem(data: Mapping[str, Any]) -> str | None:
-    if not data["queries"] or not data["corpus"]:
-        return "no queries or no corpus"
-    unjudged = [q for q in data["queries"] if not any(v > 0 for v in data["qrels"].get(q, {}).values())]
+def _retrieval_problems(data: Mapping[str, Any]) -> Iterator[str]:
+    queries, corpus, qrels = (data[column] for column in _COLUMNS["Retrieval"])
+    if not queries or not corpus:
+        yield "no queries or no corpus"
+    unjudged = [q for q in queries if not any(v > 0 for v in qrels.get(q, {}).values())]
     if unjudged:
-        return f"{len(unjudged)} queries without a relevant document, such as {unjudged[0]}"
-    unknown = [d for judged in data["qrels"].values() for d in judged if d not in data["corpus"]]
+        yield f"{len(unjudged)} queries without a relevant document, such as {unjudged[0]}"
+    strange = [q for q in qrels if q not in queries]
+    if strange:
+        yield f"{len(strange)} judged queries are not asked, such as {strange[0]}"
+    unknown = [d for judged in qrels.values() for d in judged if d not in corpus]
     if unknown:
-        return f"{len(unknown)} judged documents are not in the corpus, such as {unknown[0]}"
-    return None
+        yield f"{len(unknown)} judged documents are not in the corpus, such as {unknown[0]}"
+    if "candidates" in data:
+        yield from _candidate_problems(data)
 
 
-def _columns_problem(task: Task) -> str | None:
+def _candidate_problems(data: Mapping[str, Any]) -> Iterator[str]:
+    without = [q for q in data["queries"] if not data["candidates"].get(q)]
+    if without:
+        yield f"{len(without)} queries without candidates, such as {without[0]}"
+    unknown = [d for found in data["candidates"].values() for d in found if d not in data["corpus"]]
+    if unknown:
+        yield f"{len(unknown)} candidates are not in the corpus, such as {unknown[0]}"
+
+
+def _columns_problems(task: Task) -> Iterator[str]:
     lengths = {column: len(task.data[column]) for column in _COLUMNS[task.type]}
     if len(set(lengths.values())) != 1 or not task.n:
-        return f"columns of unlike or no length: {lengths}"
-    if "labels" in task.data and len(set(task.data["labels"])) < 2:
-        return "all items have one label"
+        yield f"columns of unlike or no length: {lengths}"
+    if "labels" not in task.data:
+        return
+    labels = task.data["labels"]
+    if unread := sum(not _is_label(task.type, label) for label in labels):
+        meant = {"PairClassification": "1 or 0", "STS": "numbers"}.get(task.type, "strings")
+        yield f"{unread} labels are not {meant}"
+    if len(set(labels)) < 2:
+        yield "all items have one label"
     if task.type == "Classification":
         if len(task.data["train_texts"]) != len(task.data["train_labels"]):
-            return "train_texts and train_labels differ in length"
-        if missing := set(task.data["labels"]) - set(task.data["train_labels"]):
-            return f"{len(missing)} labels have no training text"
-    return None
+            yield "train_texts and train_labels differ in length"
+        if missing := set(labels) - set(task.data["train_labels"]):
+            yield f"{len(missing)} labels have no training text"
+
+
+def _is_label(type_: TaskType, label: Any) -> bool:  # noqa: ANN401
+    if type_ == "PairClassification":
+        return label in (0, 1)
+    if type_ == "STS":
+        return isinstance(label, int | float) and math.isfinite(label)
+    return isinstance(label, str)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401
