@@ -28,6 +28,15 @@ def differences(results: Sequence[Result]) -> list[str]:
         for what, values in _properties(same):
             if len(values) > 1:
                 found.append(f"{suite}/{name}: {what} differs: {', '.join(sorted(map(str, values)))}")
+    by_name: dict[str, dict[str, set[str]]] = {}
+    for result in results:
+        by_name.setdefault(result.task.name, {}).setdefault(result.block["fingerprint"], set()).add(result.block["suite"])
+    for name, prints in by_name.items():
+        suites = set().union(*prints.values())
+        if len(prints) > 1 and len(suites) > 1:
+            found.append(
+                f"{name}: the suites {', '.join(sorted(suites))} have unlike data under this name: choose one of them"
+            )
     precisions = {r.model: r.block["system"]["settings"].get("precision") for r in results}
     known = {p for p in precisions.values() if p}
     if len(known) > 1:

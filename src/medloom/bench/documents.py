@@ -1,5 +1,6 @@
 """Documents for a build, by the name of their source: from an artifact, a finished run, or a file."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,5 +75,5 @@ class DocumentsInput:
             source = kind.model_validate({"path": str(self.path)})
         except ValidationError as error:
             raise SourceError(f"--data {self.source}: {error.errors()[0]['msg']}") from error
-        rejects = Rejects(Path("/dev/null"))
+        rejects = Rejects(Path(os.devnull))
         return [document for document in source.documents(rejects)]

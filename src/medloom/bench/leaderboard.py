@@ -36,7 +36,7 @@ def leaderboard(
 
     Args:
         folder: Where the results lie.
-        suites: Suites to show; all if empty.
+        suites: Suites to show, with or without their mode (``medteb``, ``medteb-compat``); all if empty.
         models: Model keys, or names, to show, in that order; all if empty.
         allow_unlike: Compare results whose settings differ, with a warning.
         overlaps: By model key or name, an index of what it was trained on.
@@ -80,21 +80,33 @@ def leaderboard(
         "macro": _macro(board, comparable, pairs) + [_reference_macro(r) for r in extra if r.types],
         "pairs": [_pair(pair) for pair in pairs],
         "map": None,
-        "warnings": [f"compared although not alike: {one}" for one in unlike],
+        "warnings": [f"compared although not alike: {one}" for one in unlike]
+        + [f"{task} is not shown: it failed for every model that tried it" for task in _lost(folder, results)],
     }
 
 
 def _chosen(results: list[Result], suites: Sequence[str], models: Sequence[str]) -> list[Result]:
-    for wanted, known in ((suites, {r.block["suite"] for r in results}), (models, _names(results))):
+    for wanted, known in ((suites, {name for r in results for name in _suite_names(r)}), (models, _names(results))):
         for one in wanted:
             if one not in known:
                 raise MedloomError(f"no results of {one}: there are results of {', '.join(sorted(known))}")
-    kept = [r for r in results if not suites or r.block["suite"] in suites]
+    kept = [r for r in results if not suites or _suite_names(r) & set(suites)]
     if models:
         order = {name: i for i, name in enumerate(models)}
         kept = [r for r in kept if {r.model, r.block["system"]["name"]} & order.keys()]
         kept.sort(key=lambda r: min(order.get(r.model, len(order)), order.get(r.block["system"]["name"], len(order))))
     return kept
+
+
+def _suite_names(result: Result) -> set[str]:
+    return {result.block["suite"], f"{result.block['suite']}-{result.block['mode']}"}
+
+
+def _lost(folder: Path, results: Sequence[Result]) -> list[str]:
+    """Tasks of the suites shown that failed and that no model has a result of."""
+    shown = {name for r in results for name in _suite_names(r)}
+    failed = {task for _, suite, task, _ in read_errors(folder) if suite in shown}
+    return sorted(failed - {r.task.name for r in results})
 
 
 def _names(results: Sequence[Result]) -> set[str]:
@@ -162,7 +174,7 @@ def _scores(
     overlaps: Mapping[str, Overlap],
     tasks: Mapping[str, Task],
 ) -> list[dict[str, Any]]:
-    failed = {(model, task): problem for model, task, problem in read_errors(folder)}
+    failed = {(model, task): problem for model, _, task, problem in read_errors(folder)}
     ranks = {name: board.ranks(pairs, name) for name in board.tasks}
     names = list(dict.fromkeys(name for found in by_model.values() for name in found))
     rows = []

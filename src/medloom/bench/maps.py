@@ -35,6 +35,7 @@ def keep_sample(path: Path, system: System, task: Task) -> None:
         key=lambda i: hashlib.blake2b(task.data["sentences"][i].encode("utf-8", "surrogatepass")).digest(),
     )[:_POINTS]
     vectors = system.vectors([task.data["sentences"][i] for i in drawn])
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.map.tmp")
     with partial.open("wb") as file:
         np.savez(file, vectors=vectors.astype(np.float16), labels=np.array([labels[i] for i in drawn]))
@@ -97,7 +98,7 @@ def _plane(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     from sklearn.manifold import TSNE
 
     unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    perplexity = min(_PERPLEXITY, max(2, (len(unit) - 1) // 3))
+    perplexity = min(_PERPLEXITY, max(1, (len(unit) - 1) // 3))
     plane: npt.NDArray[np.float32] = TSNE(
         n_components=2, perplexity=perplexity, metric="cosine", init="random" if len(unit) < 4 else "pca", random_state=0
     ).fit_transform(unit)

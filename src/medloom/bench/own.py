@@ -17,11 +17,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from medloom.errors import RowError, SourceError, StageError
 from medloom.evaluate.tasks import Facet, Task, check
 from medloom.sources import readers
-from medloom.text import text_key
+from medloom.sources.table import text_of
+from medloom.text import clean, text_key
 
 _MAX_CHARS = 1_000_000
 _UNIT = 1 << 64
 _BEIR = ("corpus", "queries", "qrels")
+_QRELS = "query-id, corpus-id, score, parted by tabs, under a header"
+_FIELDS = ("text", "sentence1", "sentence2", "label", "group", "split")
+_MEANINGS = {"1": 1, "true": 1, "yes": 1, "1.0": 1, "0": 0, "false": 0, "no": 0, "0.0": 0}
+
+Cells = dict[str, str]
+Row = tuple[str, Cells]
 
 
 class OwnTask(BaseModel):
@@ -83,14 +90,16 @@ def _config(path: Path, name: str) -> OwnTask:
     return config if config.name else config.model_copy(update={"name": name})
 
 
-def _rows(path: Path, needed: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _rows(path: Path, fields: tuple[str, ...], needed: tuple[str, ...]) -> Iterator[Row]:
+    """Where each row stands, and its fields as clean text; numbers and truth values count as text."""
     for where, row, _ in readers.read(path, _MAX_CHARS):
         if isinstance(row, RowError):
             raise row
-        missing = [field for field in needed if row.get(field) in (None, "")]
-        if missing:
+        plain = {field: str(row[field]) if isinstance(row[field], int | float) else row[field] for field in row}
+        cells = {field: text_of(plain, (field,), where) for field in fields if field in row}
+        if missing := [field for field in needed if not cells.get(field)]:
             raise RowError(where, f"no {missing[0]}: every row needs {', '.join(needed)}")
-        yield where, row
+        yield where, cells
 
 
 def _beir(folder: Path, config: OwnTask) -> Task:
@@ -105,7 +114,8 @@ def _beir(folder: Path, config: OwnTask) -> Task:
         for kind, id_, known in (("query", query, queries), ("document", document, corpus)):
             if id_ not in known:
                 raise RowError(where, f"its {kind} id is not in {'queries' if kind == 'query' else 'corpus'}.jsonl")
-        qrels.setdefault(query, {})[document] = relevance
+        if qrels.setdefault(query, {}).setdefault(document, relevance) != relevance:
+            raise RowError(where, "the same query and document were judged otherwise in an earlier row")
     asked = {q: text for q, text in queries.items() if any(v > 0 for v in qrels.get(q, {}).values())}
     return Task(
         name=config.name,
@@ -136,46 +146,58 @@ def _find(folder: Path, name: str) -> Path:
 
 def _texts(path: Path) -> dict[str, str]:
     texts: dict[str, str] = {}
-    for where, row in _rows(path, ("_id",)):
-        id_ = str(row["_id"])
-        if id_ in texts:
+    for where, row in _rows(path, ("_id", "title", "text"), ("_id",)):
+        if row["_id"] in texts:
             raise RowError(where, "its _id stands in an earlier row too")
-        text = " ".join(str(row[part]) for part in ("title", "text") if row.get(part))
-        if not text.strip():
+        text = " ".join(row[part] for part in ("title", "text") if row.get(part))
+        if not text:
             raise RowError(where, "no text")
-        texts[id_] = text.strip()
+        texts[row["_id"]] = text
     return texts
 
 
 def _judgements(path: Path) -> Iterator[tuple[str, tuple[str, str, int]]]:
-    for where, row in _rows(path, ()):
-        values = [str(value) for value in row.values()]
-        if len(values) < 3:
-            raise RowError(where, "fewer than three columns: query-id, corpus-id, score, parted by tabs, under a header")
-        try:
-            yield where, (values[0], values[1], int(float(values[2])))
-        except ValueError as error:
-            raise RowError(where, "the score is not a number") from error
+    for where, row, _ in readers.read(path, _MAX_CHARS):
+        if isinstance(row, RowError):
+            raise row
+        names, cells = list(row), [clean(cell) for cell in row.values()]
+        if len(names) < 3:
+            raise RowError(where, f"fewer than three columns: {_QRELS}")
+        if _relevance(names[2]) is not None:
+            raise RowError(f"{path}, line 1", f"no header: {_QRELS}")
+        relevance = _relevance(cells[2])
+        if relevance is None:
+            raise RowError(where, "the score is no whole number")
+        yield where, (cells[0], cells[1], relevance)
+
+
+def _relevance(cell: str) -> int | None:
+    """A whole number, or None."""
+    try:
+        value = float(cell)
+    except ValueError:
+        return None
+    return int(value) if value.is_integer() else None
 
 
 def _table(path: Path, config: OwnTask) -> Task:
     if not readers.supported(path) or readers.is_text(path):
         raise SourceError(f"{path}: a task is a CSV or TSV of text,label or sentence1,sentence2,label")
-    rows = list(_rows(path, ("label",)))
+    rows = list(_rows(path, _FIELDS, ("label",)))
     if not rows:
         raise SourceError(f"{path} has no rows")
-    columns = set(rows[0][1])
-    if {"sentence1", "sentence2"} <= columns:
-        return _pairs(config, rows)
-    if "text" not in columns:
+    paired = {"sentence1", "sentence2"} <= rows[0][1].keys()
+    if not paired and "text" not in rows[0][1]:
         raise SourceError(f"{path} has no column text: it needs text,label or sentence1,sentence2,label")
-    return _labelled(config, rows)
+    fitting = ("PairClassification",) if paired else ("Classification", "Clustering")
+    if config.type not in (None, *fitting):
+        raise SourceError(f"{path}: a table with these columns is a {' or '.join(fitting)} task, not {config.type}")
+    return _pairs(config, rows) if paired else _labelled(config, rows)
 
 
-def _pairs(config: OwnTask, rows: list[tuple[str, dict[str, Any]]]) -> Task:
-    meanings = {"1": 1, "true": 1, "yes": 1, "1.0": 1, "0": 0, "false": 0, "no": 0, "0.0": 0}
+def _pairs(config: OwnTask, rows: list[Row]) -> Task:
     for where, row in rows:
-        if str(row["label"]).strip().lower() not in meanings:
+        if row["label"].lower() not in _MEANINGS:
             raise RowError(where, "the label of a pair is neither 1 nor 0")
         if not row.get("sentence1") or not row.get("sentence2"):
             raise RowError(where, "sentence1 or sentence2 is empty")
@@ -185,10 +207,10 @@ def _pairs(config: OwnTask, rows: list[tuple[str, dict[str, Any]]]) -> Task:
         source=config.name,
         description=config.description or f"{config.name}: tell {len(rows):,} true from false pairs",
         data={
-            "sentence1": [str(row["sentence1"]) for _, row in rows],
-            "sentence2": [str(row["sentence2"]) for _, row in rows],
-            "labels": [meanings[str(row["label"]).strip().lower()] for _, row in rows],
-            **_groups(rows),
+            "sentence1": [row["sentence1"] for _, row in rows],
+            "sentence2": [row["sentence2"] for _, row in rows],
+            "labels": [_MEANINGS[row["label"].lower()] for _, row in rows],
+            **_groups([row for _, row in rows]),
         },
         metric=config.metric,
         facet=config.facet,
@@ -196,29 +218,18 @@ def _pairs(config: OwnTask, rows: list[tuple[str, dict[str, Any]]]) -> Task:
     )
 
 
-def _labelled(config: OwnTask, rows: list[tuple[str, dict[str, Any]]]) -> Task:
+def _labelled(config: OwnTask, rows: list[Row]) -> Task:
     for where, row in rows:
         if not row.get("text"):
             raise RowError(where, "text is empty")
+    counts: dict[str, int] = {}
     if config.type == "Clustering":
-        data: dict[str, Any] = {
-            "sentences": [str(row["text"]) for _, row in rows],
-            "labels": [str(row["label"]) for _, row in rows],
-            **_groups(rows),
-        }
+        found = [row for _, row in rows]
+        data: dict[str, Any] = {**_columns(found, "sentences", "labels"), **_groups(found)}
         settings = {"n_clusters": 30}
     else:
-        sides = [_side(where, row, config) for where, row in rows]
-        train, test = ([pair[1] for pair, side in zip(rows, sides, strict=True) if side == s] for s in ("train", "test"))
-        known = {str(row["label"]) for row in train}
-        kept = [row for row in test if str(row["label"]) in known]
-        data = {
-            "texts": [str(row["text"]) for row in kept],
-            "labels": [str(row["label"]) for row in kept],
-            "train_texts": [str(row["text"]) for row in train],
-            "train_labels": [str(row["label"]) for row in train],
-            **_groups([("", row) for row in kept]),
-        }
+        train, test = _split(config, rows, counts)
+        data = {**_columns(test, "texts", "labels"), **_columns(train, "train_texts", "train_labels"), **_groups(test)}
         settings = {"n_experiments": 10, "samples_per_label": 8}
     return Task(
         name=config.name,
@@ -229,22 +240,39 @@ def _labelled(config: OwnTask, rows: list[tuple[str, dict[str, Any]]]) -> Task:
         metric=config.metric,
         facet=config.facet,
         public=config.public,
+        counts=counts,
         settings=settings,
     )
 
 
-def _side(where: str, row: dict[str, Any], config: OwnTask) -> str:
+def _split(config: OwnTask, rows: list[Row], counts: dict[str, int]) -> tuple[list[Cells], list[Cells]]:
+    """Rows to fit on and rows to judge on, without texts of both sides and labels of one; what is dropped is counted."""
+    sides = [_side(where, row, config) for where, row in rows]
+    train, test = ([row for (_, row), side in zip(rows, sides, strict=True) if side == s] for s in ("train", "test"))
+    judged = {text_key(row["text"]) for row in test}
+    fitted = [row for row in train if text_key(row["text"]) not in judged]
+    known = {row["label"] for row in fitted}
+    kept = [row for row in test if row["label"] in known]
+    counts |= {"train_texts_equal_to_test": len(train) - len(fitted), "texts_of_unknown_label": len(test) - len(kept)}
+    return fitted, kept
+
+
+def _side(where: str, row: Cells, config: OwnTask) -> str:
     """Train or test: as the table says, else by hash of the group, so that equal texts and groups stay together."""
     if row.get("split"):
-        side = str(row["split"]).strip().lower()
+        side = row["split"].lower()
         if side not in ("train", "test"):
             raise RowError(where, "split is neither train nor test")
         return side
-    key = f"{config.seed}|{row.get('group') or text_key(str(row['text']))}".encode("utf-8", "surrogatepass")
+    key = f"{config.seed}|{row.get('group') or text_key(row['text'])}".encode()
     share = int.from_bytes(hashlib.blake2b(key, digest_size=8).digest()) / _UNIT
     return "train" if share < config.train else "test"
 
 
-def _groups(rows: list[tuple[str, dict[str, Any]]]) -> dict[str, list[str]]:
-    grouped = all(row.get("group") for _, row in rows)
-    return {"groups": [str(row["group"]) for _, row in rows]} if grouped and rows else {}
+def _columns(rows: list[Cells], texts: str, labels: str) -> dict[str, list[str]]:
+    return {texts: [row["text"] for row in rows], labels: [row["label"] for row in rows]}
+
+
+def _groups(rows: list[Cells]) -> dict[str, list[str]]:
+    grouped = all(row.get("group") for row in rows)
+    return {"groups": [row["group"] for row in rows]} if grouped and rows else {}

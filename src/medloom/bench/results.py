@@ -100,8 +100,9 @@ def write_result(
 
 
 def write_error(path: Path, suite: BuiltSuite, task: Task, problem: str) -> None:
-    """Record that a task failed, and why, without a word of its text."""
+    """Record that a task failed, and why, without a word of its text; a result for data that it no longer has goes."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.with_name(f"{path.name}.json").unlink(missing_ok=True)
     block = {"suite": suite.name, "mode": suite.mode, "type": task.type, "fingerprint": task.fingerprint}
     write_json(path.with_name(f"{path.name}.error.json"), {"task_name": task.name, "error": problem, "medloom": block})
 
@@ -119,11 +120,19 @@ def read_results(folder: Path) -> Iterator[Result]:
         yield _read(path)
 
 
-def read_errors(folder: Path) -> Iterator[tuple[str, str, str]]:
-    """Model key, task name and problem of every task that failed and has no result."""
+def read_errors(folder: Path) -> Iterator[tuple[str, str, str, str]]:
+    """Model key, suite with mode, task name and problem of every task that failed and has no result.
+
+    Raises:
+        ArtifactError: A file is damaged.
+    """
     for path in sorted(folder.glob("*/*/*.error.json")):
-        raw = json.loads(path.read_text("utf-8"))
-        yield path.parent.parent.name, raw["task_name"], raw["error"]
+        try:
+            raw = json.loads(path.read_text("utf-8"))
+            failed = raw["task_name"], raw["error"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ArtifactError(f"{path} is not a whole record ({type(error).__name__}): remove it") from error
+        yield path.parent.parent.name, path.parent.name, *failed
 
 
 def _read(path: Path) -> Result:
@@ -133,7 +142,7 @@ def _read(path: Path) -> Result:
     try:
         raw = json.loads(path.read_text("utf-8"))
         block = raw["medloom"]
-        columns = pq.read_table(path.with_suffix(".parquet")).to_pydict()
+        columns = _by_id(pq.read_table(path.with_suffix(".parquet"))).to_pydict()
         items = np.array(columns["item"])
         task = Task(
             name=raw["task_name"],
@@ -152,6 +161,11 @@ def _read(path: Path) -> Result:
             f"{path} is not a whole result ({type(error).__name__}): remove it and run the task again"
         ) from error
     return Result(path.parent.parent.name, task, block, score, items.T if items.ndim == 2 else items)
+
+
+def _by_id(table: Any) -> Any:  # noqa: ANN401
+    """Queries in the order of their ids: two runs may have read one task's queries in unlike order."""
+    return table.sort_by("id") if "id" in table.column_names else table
 
 
 def _write_items(path: Path, task: Task, scored: Scored) -> None:

@@ -134,9 +134,10 @@ def _score_all(
             tell(f"{system.info.name}: {task.name}")
             path = place(folder, system.info, suite, task)
             try:
-                write_result(path, system.info, suite, task, score(system, task), found)
+                scored = score(system, task)
                 if task.type == "Clustering":
                     keep_sample(path, system, task)
+                write_result(path, system.info, suite, task, scored, found)
             except (ArtifactError, OSError, KeyboardInterrupt):
                 raise
             except Exception as error:

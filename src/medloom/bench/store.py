@@ -5,6 +5,7 @@ asked and what is right, not over the files' bytes, so it does not depend on the
 """
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -18,6 +19,7 @@ from medloom.identity import digest
 SUITE = "suite.json"
 TASK = "task.json"
 SCHEMA_VERSION = 1
+_NAME = re.compile(r"\w[\w .-]*")
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def write_suite(folder: Path, suite: BuiltSuite) -> None:
     Raises:
         ArtifactError: The disk is full or read-only, or ``folder`` holds something else than a suite.
     """
-    if folder.exists() and any(folder.iterdir()) and not (folder / SUITE).is_file():
+    if not _may_write(folder):
         raise ArtifactError(f"{folder} is not empty and no built suite: give --out another folder")
     partial = folder.with_name(folder.name + ".partial")
     with disk_errors(folder):
@@ -91,6 +93,8 @@ def read_suite(folder: Path) -> BuiltSuite:
             "build the suite again"
         )
     try:
+        if not all(_NAME.fullmatch(name) for name in (raw["name"], *raw["tasks"])):
+            raise ArtifactError(f"{folder / SUITE}: the name of a task or suite is no plain name: build the suite again")
         suite = BuiltSuite(
             name=raw["name"],
             mode=raw["mode"],
@@ -103,12 +107,21 @@ def read_suite(folder: Path) -> BuiltSuite:
         changed = [task.name for task in suite.tasks if task.fingerprint != raw["tasks"][task.name]]
     except (KeyError, TypeError, AttributeError) as error:
         raise ArtifactError(f"{folder} is not a whole suite ({type(error).__name__}): build it again") from error
-    if changed or suite.mode not in get_args(Mode):
+    if suite.mode not in get_args(Mode):
+        raise ArtifactError(f"{folder / SUITE}: its mode is none of {', '.join(get_args(Mode))}: build the suite again")
+    if changed:
         raise ArtifactError(
-            f"{folder}: {len(changed)} tasks, such as {(changed or ['none'])[0]}, are not what its fingerprint says: "
+            f"{folder}: {len(changed)} tasks, such as {changed[0]}, are not what its fingerprint says: "
             "they were changed after the build; build the suite again"
         )
     return suite
+
+
+def _may_write(folder: Path) -> bool:
+    """Whether nothing is at the folder but a suite."""
+    if not folder.is_dir():
+        return not folder.exists()
+    return (folder / SUITE).is_file() or not any(folder.iterdir())
 
 
 def _write_task(folder: Path, task: Task) -> None:

@@ -158,15 +158,20 @@ class Board:
         return one.score - other.score, interval(first - second)
 
     def _hierarchical(self, models: Sequence[str]) -> Floats:
-        """Macro means on resamples: tasks drawn within their type, and one replicate of each; shape (models, resamples)."""
+        """Macro means on resamples: tasks drawn within their type, and one replicate of each; shape (models, resamples).
+
+        NaN where no task that was drawn of a type has a score.
+        """
         generator = np.random.default_rng(self._seed)
         total = np.zeros((len(models), self._resamples))
         columns = np.arange(self._resamples)
         types = self._by_type()
         for names in types.values():
             scores = np.stack([[self._draws[name][model] for name in names] for model in models])
-            drawn = generator.integers(0, len(names), (len(names), self._resamples))
-            total += np.nanmean(scores[:, drawn, columns], axis=1)
+            drawn = scores[:, generator.integers(0, len(names), (len(names), self._resamples)), columns]
+            known = np.isfinite(drawn)
+            with np.errstate(invalid="ignore"):
+                total += np.where(known, drawn, 0).sum(axis=1) / known.sum(axis=1)
         return total / len(types)
 
     def _by_type(self) -> dict[str, list[str]]:

@@ -284,7 +284,7 @@ def _suites_to_run(
     wanted = [t for t in tasks or [] if not Path(t).expanduser().exists()]
     if not names and not own:
         raise MedloomError("give --suite NAME, or --task PATH for data of your own: see `medloom bench tasks`")
-    suites = [_built(name, out, mode, seed, data, chat, wanted, tell) for name in names or []]
+    suites = [_built(name, out, mode, seed, data, chat, tell) for name in names or []]
     if wanted:
         known = {task.name for suite in suites for task in suite.tasks}
         if unknown := [name for name in wanted if name not in known]:
@@ -300,11 +300,10 @@ def _built(
     seed: int,
     data: list[str] | None,
     chat: str | None,
-    wanted: list[str],
     tell: Any,  # noqa: ANN401
 ) -> "BuiltSuite":
     """The suite as it stands on disk, or built now."""
-    from medloom.bench.build import build
+    from medloom.bench.build import build, is_current
     from medloom.bench.store import SUITE, read_suite
 
     path = Path(name).expanduser()
@@ -314,9 +313,7 @@ def _built(
     inputs = _data(data)
     if (folder / SUITE).is_file():
         found = read_suite(folder)
-        if all(found.inputs.get(one.source) == one.hash() for one in inputs) and set(wanted) <= {
-            t.name for t in found.tasks
-        }:
+        if is_current(found, inputs, chat is not None):
             return found
     return build(name, folder, _mode(mode), seed, inputs, (), _chat(chat), tell)
 
@@ -378,9 +375,12 @@ def _overlaps(results: Path, training: list[str] | None) -> "dict[str, Overlap]"
     from medloom.bench.results import RUN
 
     folders = dict(_named(training or [], "--training"))
-    for path in sorted(results.glob(f"*/{RUN}")):
-        name = json.loads(path.read_text("utf-8"))["system"]["name"]
-        if name not in folders and (found := find_training(name)):
+    names = {path.parent.name: json.loads(path.read_text("utf-8"))["system"]["name"] for path in results.glob(f"*/{RUN}")}
+    if unknown := [name for name in folders if name not in {*names, *names.values()}]:
+        known = ", ".join(sorted(set(names.values())))
+        raise MedloomError(f"--training {unknown[0]}: no results of a model of that name: there are results of {known}")
+    for key, name in sorted(names.items()):
+        if not {key, name} & folders.keys() and (found := find_training(name)):
             folders[name] = found
     return {name: Overlap(training_texts(folder)) for name, folder in folders.items()}
 

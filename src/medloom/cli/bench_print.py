@@ -49,7 +49,6 @@ def _quiet_libraries() -> None:
     import datasets
 
     datasets.disable_progress_bars()
-    logging.getLogger("bm25s").setLevel(logging.ERROR)
     if logging.getLogger().level > logging.INFO:
         warnings.filterwarnings("ignore")
 
@@ -137,5 +136,7 @@ def _table(*headings: str, numbers: Sequence[str] = ()) -> tuple[Any, Any]:
 
     table = Table()
     for heading in headings:
-        table.add_column(heading, justify="right" if heading in numbers else "left", overflow="fold")
+        table.add_column(
+            heading, justify="right" if heading in numbers else "left", overflow="fold", no_wrap=heading == "task"
+        )
     return Console(file=sys.stdout, highlight=False, markup=False), table
