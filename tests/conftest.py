@@ -97,6 +97,14 @@ def build_model(
     return out
 
 
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """Tiny models are fastest on one thread, and steady where other work shares the cores."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def make_model(tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
     """Builds further tiny models; see :func:`build_model`."""

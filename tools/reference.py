@@ -51,8 +51,8 @@ def cli_page() -> str:
         "Every command takes `--help`. Lists, plans and `--json` go to standard output; progress, the closing table of a "
         "run and errors go to standard error.",
         "Exit codes: 0 when the command did what was asked; 1 when `medloom doctor` finds something missing or a task "
-        "of `medloom bench run` failed; 2 for anything that you can mend (a typo in a recipe, a bad row, a full disk), with a "
-        "message that says what to do; 130 after Ctrl-C.",
+        "of `medloom bench run` failed; 2 for anything that you can mend (a typo in a recipe, a bad row, a full disk), with "
+        "a message that says what to do; 130 after Ctrl-C.",
     ]
     for path, command in _commands(get_command(app), PROGRAM):
         parts += _command_section(path, command)

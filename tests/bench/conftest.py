@@ -21,17 +21,6 @@ MakeSystem = Callable[..., System]
 MakeResult = Callable[..., Result]
 
 
-@pytest.fixture(autouse=True, scope="package")
-def one_thread() -> Iterator[None]:
-    """Tiny models are fastest on one thread, and steady where other work shares the cores."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def _texts() -> list[tuple[str, str]]:
     """Forty texts and the part that each is about."""
     signs = [*SIGNS, *(f"chronic {s}" for s in SIGNS)]

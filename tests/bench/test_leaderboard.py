@@ -212,7 +212,7 @@ def test_known_training_sets_and_measured_overlap(tmp_path: Path, make_suite: Ma
         make_system(2, "two"),
     )
     trained = Overlap(tasks[2].data["sentence1"][:5])
-    board = board_of(folder, overlaps={"two": trained}, tasks={task.name: task for task in tasks})
+    board = board_of(folder, overlaps={"two": trained}, tasks={task.fingerprint: task for task in tasks})
     names = {model["id"]: model["name"] for model in board["models"]}
     for row in board["scores"]:
         known = names[row["model"]].startswith("neuml") and row["task"] == "pairs"

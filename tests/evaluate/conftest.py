@@ -1,7 +1,5 @@
 """A small suite with a task of each type, and torch on one thread."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from medloom.evaluate import EvaluateConfig, Task, build_suite
@@ -10,17 +8,6 @@ from medloom.records import Document, Synonym
 
 PARTS = ["heart", "lung", "liver", "kidney", "skin", "bone", "joint", "head"]
 SIGNS = ["pain", "rash", "cough", "fever", "acute ache"]
-
-
-@pytest.fixture(autouse=True, scope="package")
-def one_thread() -> Iterator[None]:
-    """Tiny models are fastest on one thread, and steady where other work shares the cores."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -40,7 +40,7 @@ def leaderboard(
         models: Model keys, or names, to show, in that order; all if empty.
         allow_unlike: Compare results whose settings differ, with a warning.
         overlaps: By model key or name, an index of what it was trained on.
-        tasks: By name, the built tasks, for measuring overlap.
+        tasks: By fingerprint, the built tasks, for measuring overlap.
         resamples: Of the bootstrap.
         permutations: Of the tests, at most.
         seed: Of both.
@@ -184,7 +184,7 @@ def _scores(
         for name in names:
             result = found.get(name)
             span = board.score_interval(model, name) if name in comparable[model] else None
-            built = tasks.get(name)
+            built = tasks.get(result.block["fingerprint"]) if result else None
             rows.append(
                 {
                     "model": model,

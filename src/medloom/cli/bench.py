@@ -12,10 +12,8 @@ from medloom.errors import MedloomError
 
 if TYPE_CHECKING:
     from medloom.bench.base import ChatModel, Mode
-    from medloom.bench.contamination import Overlap
     from medloom.bench.documents import DocumentsInput
     from medloom.bench.store import BuiltSuite
-    from medloom.evaluate.tasks import Task
 
 bench = typer.Typer(no_args_is_help=True, help="Judge models on medical tasks, with statistics.")
 
@@ -77,11 +75,12 @@ def build_(
 ) -> None:
     """Build a suite from what is at hand: a folder that can be shared, with a fingerprint."""
     from medloom.bench.build import build
+    from medloom.bench.select import suite_folder
     from medloom.cli.bench_print import print_built
 
     with _console() as tell:
-        folder = out or _suite_folder(_OUT, suite, mode, seed)
-        built = build(suite, folder, _mode(mode), seed, _data(data), task or (), _chat(chat), tell)
+        folder = out or suite_folder(_OUT, suite, mode, seed)
+        built = build(suite, folder, _mode(mode), seed, _data(data), task or (), _chat(chat) if chat else None, tell)
     rows = _built_rows(built, folder)
     if as_json:
         print(json.dumps(rows, indent=2, ensure_ascii=False))
@@ -120,13 +119,17 @@ def run(
     A second run does only what is missing. A task that fails is recorded and the rest goes on; the exit code is then 1.
     """
     from medloom.bench.runner import Summary, run_suites
+    from medloom.bench.select import Wanted, suites_to_run
     from medloom.cli.bench_print import print_summary
     from medloom.encode.cache import VectorCache
     from medloom.evaluate.systems import open_system
 
     summary = Summary()
     with _console() as tell:
-        suites = _suites_to_run(suite, task, out, mode, seed, data, chat, tell)
+        wanted = Wanted(
+            out, suite or (), task or (), _mode(mode), seed, _data(data), (lambda: _chat(chat)) if chat else None
+        )
+        suites = suites_to_run(wanted, tell)
         store = VectorCache(cache or _cache_folder(), int(cache_gb * _GIGABYTE))
         for name in model:
             run_suites(
@@ -249,73 +252,15 @@ def _data(data: list[str] | None) -> "list[DocumentsInput]":
     return inputs
 
 
-def _chat(where: str | None) -> "ChatModel | None":
-    if where is None:
-        return None
+def _chat(where: str) -> "ChatModel":
     from medloom.bench.chat import OpenAIChat
 
     return OpenAIChat(where)
 
 
-def _suite_folder(out: Path, name: str, mode: str, seed: int) -> Path:
-    return out / "suites" / f"{name}-{mode}-{seed}"
-
-
 def _cache_folder() -> Path:
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "medloom" / "vectors"
-
-
-def _suites_to_run(
-    names: list[str] | None,
-    tasks: list[str] | None,
-    out: Path,
-    mode: str,
-    seed: int,
-    data: list[str] | None,
-    chat: str | None,
-    tell: Any,  # noqa: ANN401
-) -> "list[BuiltSuite]":
-    from dataclasses import replace
-
-    from medloom.bench.build import own_suite
-
-    own = [Path(t).expanduser() for t in tasks or [] if Path(t).expanduser().exists()]
-    wanted = [t for t in tasks or [] if not Path(t).expanduser().exists()]
-    if not names and not own:
-        raise MedloomError("give --suite NAME, or --task PATH for data of your own: see `medloom bench tasks`")
-    suites = [_built(name, out, mode, seed, data, chat, tell) for name in names or []]
-    if wanted:
-        known = {task.name for suite in suites for task in suite.tasks}
-        if unknown := [name for name in wanted if name not in known]:
-            raise MedloomError(f"--task {unknown[0]}: no such file or folder, and no task of the suites that were given")
-        suites = [replace(s, tasks=tuple(t for t in s.tasks if t.name in wanted)) for s in suites]
-    return [*(s for s in suites if s.tasks), *([own_suite(own)] if own else [])]
-
-
-def _built(
-    name: str,
-    out: Path,
-    mode: str,
-    seed: int,
-    data: list[str] | None,
-    chat: str | None,
-    tell: Any,  # noqa: ANN401
-) -> "BuiltSuite":
-    """The suite as it stands on disk, or built now."""
-    from medloom.bench.build import build, is_current
-    from medloom.bench.store import SUITE, read_suite
-
-    path = Path(name).expanduser()
-    if (path / SUITE).is_file():
-        return read_suite(path)
-    folder = _suite_folder(out, name, mode, seed)
-    inputs = _data(data)
-    if (folder / SUITE).is_file():
-        found = read_suite(folder)
-        if is_current(found, inputs, chat is not None):
-            return found
-    return build(name, folder, _mode(mode), seed, inputs, (), _chat(chat), tell)
 
 
 def _built_rows(built: "BuiltSuite", folder: Path) -> dict[str, Any]:
@@ -351,41 +296,21 @@ def _board(
 ) -> dict[str, Any]:
     from medloom.bench.leaderboard import leaderboard
     from medloom.bench.maps import embedding_map
+    from medloom.bench.overlaps import overlaps_of
+    from medloom.bench.select import tasks_on_disk
 
     results = out / "results"
-    overlaps = _overlaps(results, training)
+    overlaps = overlaps_of(results, dict(_named(training or [], "--training")))
     board = leaderboard(
         results,
         suites or (),
         models or (),
         allow_unlike,
         overlaps,
-        _tasks_on_disk(out) if overlaps else {},
+        tasks_on_disk(out) if overlaps else {},
         resamples,
         command=f"medloom bench report --out {out.name}",
     )
     if map_task is not None:
         board["map"] = embedding_map(results, board, map_task)
     return board
-
-
-def _overlaps(results: Path, training: list[str] | None) -> "dict[str, Overlap]":
-    """By model name, an index of its training text: as given, or found beside the model."""
-    from medloom.bench.contamination import Overlap, find_training, training_texts
-    from medloom.bench.results import RUN
-
-    folders = dict(_named(training or [], "--training"))
-    names = {path.parent.name: json.loads(path.read_text("utf-8"))["system"]["name"] for path in results.glob(f"*/{RUN}")}
-    if unknown := [name for name in folders if name not in {*names, *names.values()}]:
-        known = ", ".join(sorted(set(names.values())))
-        raise MedloomError(f"--training {unknown[0]}: no results of a model of that name: there are results of {known}")
-    for key, name in sorted(names.items()):
-        if not {key, name} & folders.keys() and (found := find_training(name)):
-            folders[name] = found
-    return {name: Overlap(training_texts(folder)) for name, folder in folders.items()}
-
-
-def _tasks_on_disk(out: Path) -> "dict[str, Task]":
-    from medloom.bench.store import SUITE, read_suite
-
-    return {task.name: task for path in sorted(out.glob(f"suites/*/{SUITE}")) for task in read_suite(path.parent).tasks}
