@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from medloom.bench.runner import Summary
 
 Tell = Callable[[str], None]
+
+_NARROWEST = 10
+_WIDE = 160
 
 
 @contextmanager
@@ -136,7 +139,9 @@ def _table(*headings: str, numbers: Sequence[str] = ()) -> tuple[Any, Any]:
 
     table = Table()
     for heading in headings:
-        table.add_column(
-            heading, justify="right" if heading in numbers else "left", overflow="fold", no_wrap=heading == "task"
-        )
-    return Console(file=sys.stdout, highlight=False, markup=False), table
+        justify: Literal["left", "right"] = "right" if heading in numbers else "left"
+        table.add_column(heading, justify=justify, overflow="fold", min_width=min(len(heading), _NARROWEST))
+    screen = Console(file=sys.stdout, highlight=False, markup=False)
+    if not screen.is_terminal:
+        screen.width = max(screen.width, _WIDE)
+    return screen, table
