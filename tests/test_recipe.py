@@ -73,7 +73,10 @@ def test_paths_are_relative_to_the_recipe(tmp_path: Path) -> None:
         (GOOD.replace("epochs: 2", "epochs: -2"), ["my.yaml, line 13", "train.epochs", "greater than 0", "given: -2"]),
         (GOOD.replace("epochs: 2", "epochs: many"), ["my.yaml, line 13", "train.epochs", "'many'"]),
         (GOOD.replace("hpo", "hpx"), ["my.yaml, line 10", "unknown source type 'hpx'", "did you mean 'hpo'?", "icd10cm"]),
-        (GOOD.replace("type: hpo", "name: x"), ["my.yaml, line 10", "a source needs a type: one of files, hpo, icd10cm"]),
+        (
+            GOOD.replace("type: hpo", "name: x"),
+            ["my.yaml, line 10", "a source needs a type: one of clinicaltrials, ", "files, hpo"],
+        ),
         (GOOD.replace("type: hpo", "just text"), ["my.yaml, line 10", "sources.1"]),
         (GOOD.replace("name: notes\n", ""), ["my.yaml", "'name' is missing"]),
         (GOOD.replace("name: notes", "name: a b"), ["my.yaml, line 2", "name", "'a b'"]),

@@ -46,14 +46,21 @@ def lowest(requirements: Iterable[str]) -> Iterator[str]:
 
 
 def claimed(pyproject: Path) -> list[str]:
-    """The project's dependencies and those of its extras for tests.
+    """The project's dependencies and those of its extras for tests, with the extras that these name.
 
     Args:
         pyproject: The file.
     """
     project = tomllib.loads(pyproject.read_text("utf-8"))["project"]
     extras = project.get("optional-dependencies", {})
-    return [*project["dependencies"], *(line for extra in EXTRAS for line in extras.get(extra, ()))]
+    lines, todo = list(project["dependencies"]), [line for extra in EXTRAS for line in extras.get(extra, ())]
+    while todo:
+        line = todo.pop(0)
+        if own := re.fullmatch(rf"{re.escape(project['name'])}\[(.+)\]", line):
+            todo += [inner for extra in own[1].split(",") for inner in extras[extra.strip()]]
+        else:
+            lines.append(line)
+    return lines
 
 
 def _normal(name: str) -> str:
