@@ -262,6 +262,17 @@ def test_medteb_has_published_means_of_types_alone(tmp_path: Path, make_suite: M
     assert not [row for row in board["scores"] if row["model"] in published]
 
 
+def test_published_means_of_types_do_not_stand_beside_means_over_other_tasks(
+    tmp_path: Path, make_suite: MakeSuite, make_system: MakeSystem
+) -> None:
+    folder = tmp_path / "results"
+    others = [replace(task, name=f"other-{task.name}") for task in make_suite().tasks]
+    for suite in (make_suite(name="medteb"), make_suite(others, name="toy")):
+        run(folder, suite, make_system(1, "one"))
+    assert not rows(board_of(folder), "models", kind="published")
+    assert len(rows(board_of(folder, suites=["medteb"]), "models", kind="published")) == 17
+
+
 def test_other_suites_have_no_published_rows(folder: Path) -> None:
     assert not rows(board_of(folder), "models", kind="published")
 

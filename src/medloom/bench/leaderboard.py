@@ -18,6 +18,7 @@ from medloom.evaluate.tasks import Task
 from medloom.meter import machine
 
 _MEGABYTE = 1_000_000
+_MEDTEB = {"medteb", "medteb-full"}
 
 
 def leaderboard(
@@ -33,6 +34,8 @@ def leaderboard(
     command: str = "medloom bench report",
 ) -> dict[str, Any]:
     """Everything that a report shows, as plain JSON.
+
+    Published rows that are means over a whole suite (MedTE's) are shown only where no other suite is.
 
     Args:
         folder: Where the results lie.
@@ -65,7 +68,7 @@ def leaderboard(
     board = Board(comparable, resamples, permutations, seed)
     pairs = board.pairs()
     shown = {r.block["suite"] for r in results}
-    extra = references(shown)
+    extra = [row for row in references(shown) if not row.types or shown <= _MEDTEB]
     return {
         "title": f"medloom bench: {', '.join(sorted(shown))}",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
