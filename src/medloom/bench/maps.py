@@ -1,6 +1,5 @@
 """A task's embeddings in two dimensions: what models put together."""
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,12 @@ import numpy.typing as npt
 from medloom.errors import MedloomError
 from medloom.evaluate.systems.base import System
 from medloom.evaluate.tasks import Task
+from medloom.identity import text_hash
 
 _POINTS = 500
 _LABELS = 10
 _PERPLEXITY = 30
+_HASH = 64
 
 
 def keep_sample(path: Path, system: System, task: Task) -> None:
@@ -32,7 +33,7 @@ def keep_sample(path: Path, system: System, task: Task) -> None:
     frequent = set(values[np.argsort(-counts, kind="stable")][:_LABELS].tolist())
     drawn = sorted(
         (i for i, label in enumerate(labels) if label in frequent),
-        key=lambda i: hashlib.blake2b(task.data["sentences"][i].encode("utf-8", "surrogatepass")).digest(),
+        key=lambda i: text_hash(task.data["sentences"][i], _HASH),
     )[:_POINTS]
     vectors = system.vectors([task.data["sentences"][i] for i in drawn])
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,6 @@ classification. A small YAML file, ``task.yaml`` in the folder or ``NAME.yaml`` 
 :class:`OwnTask` names.
 """
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -16,12 +15,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medloom.errors import RowError, SourceError, StageError
 from medloom.evaluate.tasks import Facet, Task, check
+from medloom.identity import text_hash
 from medloom.sources import readers
 from medloom.sources.table import text_of
 from medloom.text import clean, text_key
 
 _MAX_CHARS = 1_000_000
-_UNIT = 1 << 64
+_BYTES = 8
+_UNIT = 1 << 8 * _BYTES
 _BEIR = ("corpus", "queries", "qrels")
 _QRELS = "query-id, corpus-id, score, parted by tabs, under a header"
 _FIELDS = ("text", "sentence1", "sentence2", "label", "group", "split")
@@ -264,8 +265,8 @@ def _side(where: str, row: Cells, config: OwnTask) -> str:
         if side not in ("train", "test"):
             raise RowError(where, "split is neither train nor test")
         return side
-    key = f"{config.seed}|{row.get('group') or text_key(row['text'])}".encode()
-    share = int.from_bytes(hashlib.blake2b(key, digest_size=8).digest()) / _UNIT
+    key = f"{config.seed}|{row.get('group') or text_key(row['text'])}"
+    share = int.from_bytes(text_hash(key, _BYTES)) / _UNIT
     return "train" if share < config.train else "test"
 
 

@@ -1,12 +1,12 @@
 """Tasks from held-out documents and pairs: what is asked, of what, and what is right."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from medloom.evaluate.config import EvaluateConfig
 from medloom.evaluate.tasks import Task, TaskType
+from medloom.identity import text_hash
 from medloom.mine import target_of
 from medloom.mine.relations import Relations
 from medloom.records import Document, TrainingRecord
@@ -169,6 +169,6 @@ def _draw(items: list[Any], limit: int, salt: str) -> list[Any]:
     """Up to ``limit`` items, in an order set by the salt alone."""
 
     def rank(item: object) -> bytes:
-        return hashlib.blake2b(f"{salt}|{item}".encode("utf-8", "surrogatepass"), digest_size=12).digest()
+        return text_hash(f"{salt}|{item}")
 
     return sorted(items, key=rank)[: max(0, limit)]

@@ -1,6 +1,5 @@
 """Split, clean and cap the pairs, so that nothing that is trained on is also tested on."""
 
-import hashlib
 import heapq
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from medloom.guard.contamination import EvaluationTexts
 from medloom.guard.split import split_sides, texts_of
+from medloom.identity import text_hash
 from medloom.records import Document, TrainingRecord
 from medloom.text import text_key
 
@@ -158,4 +158,4 @@ def _capped(
 def _rank(*parts: str) -> bytes:
     """12 bytes of BLAKE2b over normalised parts."""
     joined = "\x1f".join(text_key(p) for p in parts)
-    return hashlib.blake2b(joined.encode("utf-8", "surrogatepass"), digest_size=12).digest()
+    return text_hash(joined)

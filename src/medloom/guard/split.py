@@ -4,9 +4,9 @@ Documents go to a side by group (concept, patient, trial, focus), and groups tha
 go together. A group's side depends on the seed and on its members alone, never on the order of the documents.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator
 
+from medloom.identity import text_hash
 from medloom.records import Document
 from medloom.text import text_key
 
@@ -77,4 +77,4 @@ def texts_of(document: Document) -> Iterator[str]:
 
 def _hash(text: str) -> int:
     """64 bits of BLAKE2b: the same in every process."""
-    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())
+    return int.from_bytes(text_hash(text, 8))

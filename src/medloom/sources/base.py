@@ -124,6 +124,10 @@ def known_sources() -> dict[str, type[SourceConfig]]:
     for module in pkgutil.iter_modules(package.__path__):
         import_module(f"{package.__name__}.{module.name}")
     found: dict[str, type[SourceConfig]] = {}
-    for source in SourceConfig.__subclasses__():
-        found[str(source.model_fields["type"].default)] = source
+    todo = SourceConfig.__subclasses__()
+    while todo:
+        source = todo.pop()
+        todo += source.__subclasses__()
+        if not source.model_fields["type"].is_required():
+            found[str(source.model_fields["type"].default)] = source
     return dict(sorted(found.items()))

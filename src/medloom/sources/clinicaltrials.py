@@ -5,7 +5,6 @@ interface gives them (``protocolSection`` with its modules, or the same fields o
 ``brief_summary``, ``detailed_description``, ``primary_outcomes`` and ``nct_id``. Terms: see :meth:`release`.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,8 +12,8 @@ from pydantic import Field
 
 from medloom.errors import RowError
 from medloom.records import Document, Section
-from medloom.sources.base import Rejects, Release, SourceConfig
-from medloom.sources.table import OnError, Paths, digests, documents_of, files_of, rows_of, text_of
+from medloom.sources.base import Release
+from medloom.sources.table import Paths, TableSource, text_of
 
 _MODULES = ("identificationModule", "descriptionModule", "outcomesModule")
 _TITLES = ("officialTitle", "official_title", "title", "briefTitle", "brief_title")
@@ -25,19 +24,12 @@ _SECTIONS = {
 _OUTCOMES = ("primaryOutcomes", "primary_outcomes")
 
 
-class ClinicalTrialsSource(SourceConfig):
+class ClinicalTrialsSource(TableSource):
     """Study records as documents with headed sections."""
 
     type: Literal["clinicaltrials"] = "clinicaltrials"
     path: Paths = Field(description="A file of study records (JSONL, CSV, Parquet), a folder of them, or a list.")
-    on_error: OnError = Field(
-        default="fail", description="A bad row stops the run, or is counted and kept in rejects.jsonl."
-    )
     version: str = Field(default="", description="Date on which the records were fetched, for report and card.")
-
-    def documents(self, rejects: Rejects) -> Iterator[Document]:
-        """One document per study: the official title (the brief one if there is none) and up to three sections."""
-        yield from documents_of(self._files(), self._document, self.on_error, rejects)
 
     def release(self) -> Release:
         """Terms and citation; the date is the user's to state."""
@@ -48,17 +40,6 @@ class ClinicalTrialsSource(SourceConfig):
             citation="ClinicalTrials.gov. Bethesda (MD): National Library of Medicine (US).",
             url="https://clinicaltrials.gov",
         )
-
-    def inputs(self) -> dict[str, str]:
-        """Hash of every file."""
-        return digests(self._files())
-
-    def count(self) -> int | None:
-        """Rows in all."""
-        return sum(1 for path in self._files() for _ in rows_of(path))
-
-    def _files(self) -> list[Path]:
-        return files_of(self.name, self.path, self._folder)
 
     def _document(self, row: dict[str, Any], where: str, path: Path, number: int) -> Document:
         fields = _flat(row, where)

@@ -7,7 +7,6 @@ Two copies number the correct option ``cop`` differently: the makers' own from 1
 the answer is withheld). Which it is shows in the file as soon as a 0 or a 4 occurs.
 """
 
-from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -16,14 +15,14 @@ from pydantic import Field
 
 from medloom.errors import RowError, SourceError
 from medloom.records import Document, Section
-from medloom.sources.base import Rejects, Release, SourceConfig
-from medloom.sources.table import OnError, Paths, digests, documents_of, files_of, rows_of, text_of
+from medloom.sources.base import Release
+from medloom.sources.table import Paths, TableSource, rows_of, text_of
 
 _OPTIONS = ("opa", "opb", "opc", "opd")
 _WITHHELD = -1
 
 
-class MedMcqaSource(SourceConfig):
+class MedMcqaSource(TableSource):
     """Exam questions with their options as sections and their explanation as text."""
 
     type: Literal["medmcqa"] = "medmcqa"
@@ -33,14 +32,6 @@ class MedMcqaSource(SourceConfig):
     first_option: Literal["auto", "0", "1"] = Field(
         default="auto", description="Number that the field cop gives to the first option; auto finds it in each file."
     )
-    on_error: OnError = Field(
-        default="fail", description="A bad row stops the run, or is counted and kept in rejects.jsonl."
-    )
-    version: str = Field(default="", description="Release of the text, for report and card.")
-
-    def documents(self, rejects: Rejects) -> Iterator[Document]:
-        """One document per question: it is the title, and its options are sections, headed by whether they are correct."""
-        yield from documents_of(self._files(), self._document, self.on_error, rejects)
 
     def release(self) -> Release:
         """Licence and citation; the version is the user's to state."""
@@ -54,17 +45,6 @@ class MedMcqaSource(SourceConfig):
             ),
             url="https://medmcqa.github.io",
         )
-
-    def inputs(self) -> dict[str, str]:
-        """Hash of every file."""
-        return digests(self._files())
-
-    def count(self) -> int | None:
-        """Rows in all."""
-        return sum(1 for path in self._files() for _ in rows_of(path))
-
-    def _files(self) -> list[Path]:
-        return files_of(self.name, self.path, self._folder)
 
     @cached_property
     def _firsts(self) -> dict[Path, int]:

@@ -5,7 +5,6 @@ Licence: MIT.
 """
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,24 +12,16 @@ from pydantic import Field
 
 from medloom.errors import RowError
 from medloom.records import Document, Section
-from medloom.sources.base import Rejects, Release, SourceConfig
-from medloom.sources.table import OnError, Paths, digests, documents_of, files_of, rows_of, text_of
+from medloom.sources.base import Release
+from medloom.sources.table import Paths, TableSource, text_of
 from medloom.text import clean
 
 
-class MedQaSource(SourceConfig):
+class MedQaSource(TableSource):
     """Exam questions with their options as sections."""
 
     type: Literal["medqa"] = "medqa"
     path: Paths = Field(description="A file of questions (JSONL, Parquet), a folder of them, or a list: one for each split.")
-    on_error: OnError = Field(
-        default="fail", description="A bad row stops the run, or is counted and kept in rejects.jsonl."
-    )
-    version: str = Field(default="", description="Release of the text, for report and card.")
-
-    def documents(self, rejects: Rejects) -> Iterator[Document]:
-        """One document per question: it is the title, and its options are sections, headed by whether they are correct."""
-        yield from documents_of(self._files(), self._document, self.on_error, rejects)
 
     def release(self) -> Release:
         """Licence and citation; the version is the user's to state."""
@@ -44,17 +35,6 @@ class MedQaSource(SourceConfig):
             ),
             url="https://github.com/jind11/MedQA",
         )
-
-    def inputs(self) -> dict[str, str]:
-        """Hash of every file."""
-        return digests(self._files())
-
-    def count(self) -> int | None:
-        """Rows in all."""
-        return sum(1 for path in self._files() for _ in rows_of(path))
-
-    def _files(self) -> list[Path]:
-        return files_of(self.name, self.path, self._folder)
 
     def _document(self, row: dict[str, Any], where: str, path: Path, number: int) -> Document:
         options = _options(row, where)

@@ -5,16 +5,57 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import Field
+
 from medloom.errors import RowError, SourceError
 from medloom.identity import file_digest
 from medloom.records import Document
 from medloom.sources import readers
-from medloom.sources.base import Rejects
+from medloom.sources.base import Rejects, SourceConfig
 from medloom.text import clean
 
 Paths = Path | tuple[Path, ...]
 OnError = Literal["fail", "skip"]
 _MAX_CHARS = 1_000_000
+
+
+class TableSource(SourceConfig):
+    """A source of files with known fields, a document for each row.
+
+    A subclass sets ``type``, says in ``path`` what the files are, and makes a document of a row.
+    """
+
+    path: Paths = Field(description="A file, a folder of files, or a list of them.")
+    on_error: OnError = Field(
+        default="fail", description="A bad row stops the run, or is counted and kept in rejects.jsonl."
+    )
+    version: str = Field(default="", description="Release of the text, for report and card.")
+
+    def documents(self, rejects: Rejects) -> Iterator[Document]:
+        """One document per row."""
+        yield from documents_of(self._files(), self._document, self.on_error, rejects)
+
+    def inputs(self) -> dict[str, str]:
+        """Hash of every file."""
+        return digests(self._files())
+
+    def count(self) -> int | None:
+        """Rows in all."""
+        return sum(1 for path in self._files() for _ in rows_of(path))
+
+    def _files(self) -> list[Path]:
+        return files_of(self.name, self.path, self._folder)
+
+    def _document(self, row: dict[str, Any], where: str, path: Path, number: int) -> Document:
+        """A row as a document.
+
+        Args:
+            row: Its fields.
+            where: File and line, for errors.
+            path: Its file.
+            number: Its number over all files, from 1.
+        """
+        raise NotImplementedError
 
 
 def files_of(name: str, paths: Paths, folder: Path) -> list[Path]:

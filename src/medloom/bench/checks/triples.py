@@ -1,6 +1,5 @@
 """Anchor, right and wrong text: every combination of wordings, and a balanced draw from them."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations
@@ -8,6 +7,7 @@ from typing import Literal
 
 from medloom.bench.checks.contrasts import Contrast
 from medloom.bench.checks.lexicon import Kind, Side, fill
+from medloom.identity import text_hash
 
 Near = Literal["anchor", "right", "neither"]
 NEAR: tuple[Near, ...] = ("anchor", "right", "neither")
@@ -72,9 +72,9 @@ def _ordered(kind: Kind, contrasts: Sequence[Contrast], near: Near, side: Side, 
     """All triples of a cell: one of each concept, then another of each, ..., in an order set by the salt."""
     frames = _frames(kind, near)
     by_concept: dict[str, list[Contrast]] = {}
-    for contrast in sorted(contrasts, key=lambda c: _hash(f"{salt}|{c.key}")):
+    for contrast in sorted(contrasts, key=lambda c: text_hash(f"{salt}|{c.key}")):
         by_concept.setdefault(contrast.meanings[side].concept, []).append(contrast)
-    concepts = sorted(by_concept, key=lambda concept: _hash(f"{salt}|{concept}"))
+    concepts = sorted(by_concept, key=lambda concept: text_hash(f"{salt}|{concept}"))
     for turn in range(len(frames) * max(map(len, by_concept.values()))):
         for concept in concepts:
             if turn < len(frames) * len(by_concept[concept]):
@@ -84,7 +84,7 @@ def _ordered(kind: Kind, contrasts: Sequence[Contrast], near: Near, side: Side, 
 
 
 def _nth(frames: list[_Frames], n: int, salt: str) -> _Frames:
-    return sorted(frames, key=lambda three: _hash(f"{salt}|{three}"))[n]
+    return sorted(frames, key=lambda three: text_hash(f"{salt}|{three}"))[n]
 
 
 def _triple(contrast: Contrast, frames: _Frames, near: Near, side: Side) -> Triple:
@@ -107,7 +107,3 @@ def _frames(kind: Kind, near: Near) -> list[_Frames]:
     if near == "neither":
         return [(a, b, c) for a, b in pairs for _, c in kind.wordings if c not in (a, b)]
     return [(a, b, a if near == "anchor" else b) for a, b in pairs]
-
-
-def _hash(text: str) -> bytes:
-    return hashlib.blake2b(text.encode(), digest_size=12).digest()

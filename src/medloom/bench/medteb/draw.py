@@ -1,15 +1,16 @@
 """Drawing by hash: what is drawn depends on the seed and on an item's id alone."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
+
+from medloom.identity import text_hash
 
 T = TypeVar("T")
 
 
 def rank(salt: str, key: str) -> bytes:
     """Where an item stands in the order that the salt sets: 12 bytes of BLAKE2b."""
-    return hashlib.blake2b(f"{salt}|{key}".encode("utf-8", "surrogatepass"), digest_size=12).digest()
+    return text_hash(f"{salt}|{key}")
 
 
 def draw(items: Iterable[T], key: Callable[[T], str], limit: int, salt: str) -> list[T]:
