@@ -190,6 +190,8 @@ def _schemas() -> "dict[type, pa.Schema]":
                 ),
                 ("parents", strings),
                 ("categories", strings),
+                ("contains_phi", pa.bool_()),
+                ("deidentified", pa.string()),
             ]
         ),
         TrainingRecord: pa.schema(
@@ -201,6 +203,8 @@ def _schemas() -> "dict[type, pa.Schema]":
                 ("doc_id", pa.string()),
                 ("negatives", strings),
                 ("scores", pa.list_(pa.float32())),
+                ("model", pa.string()),
+                ("prompt", pa.string()),
             ]
         ),
     }

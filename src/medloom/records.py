@@ -42,6 +42,8 @@ class Document:
         synonyms: Other names, for concepts.
         parents: Ids (same source) of more general concepts.
         categories: Labels for clustering (organ systems, chapters).
+        contains_phi: Whether it is about patients who can be told from it; None where nobody has said.
+        deidentified: Policy, detector and version that its identifiers were removed with; empty if they were not.
     """
 
     id: str
@@ -53,6 +55,8 @@ class Document:
     synonyms: tuple[Synonym, ...] = ()
     parents: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
+    contains_phi: bool | None = None
+    deidentified: str = ""
 
     @property
     def split_key(self) -> str:
@@ -93,6 +97,8 @@ class TrainingRecord:
         source: Name of the source.
         doc_id: The document that the positive belongs to.
         scores: Cosine similarities to the query under the mining model: the first positive, then each negative.
+        model: What wrote the query, where a program did: a language model's name, or ``extractive``.
+        prompt: Key of the call that the query came from, as in the table of calls.
     """
 
     query: str
@@ -102,6 +108,8 @@ class TrainingRecord:
     doc_id: str
     negatives: tuple[str, ...] = ()
     scores: tuple[float, ...] = field(default=())
+    model: str = ""
+    prompt: str = ""
 
     @property
     def task(self) -> str:

@@ -1,9 +1,13 @@
 """Exact nearest neighbours in blocks: memory is set by the block sizes, never by queries times candidates."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import torch
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -48,3 +52,27 @@ def top_k(
             scores, order = scores.topk(min(k, scores.shape[1]), dim=1)
             numbers = numbers.gather(1, order)
         yield start, scores.numpy(), numbers.numpy()
+
+
+def best_columns(scores: "torch.Tensor", k: int) -> "tuple[torch.Tensor, torch.Tensor]":
+    """The k highest of each row, best first; of equal scores the lower column comes first.
+
+    ``topk`` alone takes any of the scores that tie for the last place.
+
+    Args:
+        scores: Shape (n, m).
+        k: How many; m if that is smaller.
+
+    Returns:
+        Columns, int64, and scores, both of shape (n, min(k, m)).
+    """
+    k = min(k, scores.shape[1])
+    if not k:
+        columns = scores.new_empty((len(scores), 0)).long()
+        return columns, scores[:, :0]
+    values, columns = scores.topk(k, dim=1)
+    for row in ((scores >= values[:, -1:]).sum(dim=1) > k).nonzero().flatten().tolist():
+        columns[row] = scores[row].sort(descending=True, stable=True).indices[:k]
+    columns = columns.sort(dim=1).values
+    values, order = scores.gather(1, columns).sort(dim=1, descending=True, stable=True)
+    return columns.gather(1, order), values

@@ -82,6 +82,11 @@ class SourceConfig(BaseModel):
     name: str = Field(
         default="", description="What the source is called in tasks and reports; its type (or the file's stem) if not set."
     )
+    contains_phi: bool | None = Field(
+        default=False,
+        description="Whether the text is about patients who can be told from it; such text is kept from everything that "
+        "leaves this machine until it is de-identified.",
+    )
     _folder: Path = PrivateAttr(default_factory=Path)
 
     def model_post_init(self, context: Any, /) -> None:  # noqa: ANN401

@@ -52,6 +52,11 @@ class FilesSource(SourceConfig):
     type: Literal["files"] = "files"
     path: str | tuple[str, ...] = Field(description="A file, a folder, or a glob pattern; or a list of them.")
     fields: FieldMap = Field(default=FieldMap(), description="Names of your fields; common names are found without it.")
+    contains_phi: bool | None = Field(
+        default=None,
+        description="Whether the text is about patients who can be told from it: true keeps it from everything that leaves "
+        "this machine until it is de-identified, false says that it is not, unset that nobody has said.",
+    )
     on_error: Literal["fail", "skip"] = Field(
         default="fail", description="A bad row stops the run, or is counted and kept in rejects.jsonl."
     )

@@ -15,8 +15,9 @@ from medloom.encode.cache import VectorCache
 from medloom.encode.encoder import TorchEncoder
 from medloom.evaluate.systems import dense as module
 from medloom.evaluate.systems.base import System
-from medloom.evaluate.systems.dense import DenseSystem, best_columns
+from medloom.evaluate.systems.dense import DenseSystem
 from medloom.evaluate.tasks import Task
+from medloom.mine.topk import best_columns
 
 
 class Toy:

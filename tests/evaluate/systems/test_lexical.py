@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import Stemmer
 
-from medloom.evaluate.systems import lexical as module
 from medloom.evaluate.systems.base import System
 from medloom.evaluate.systems.lexical import Bm25System
+from medloom.mine import bm25 as module
 
 WORDS = ["fever", "fevers", "cough", "heart", "lung", "pain", "pains", "acute", "child", "the", "of", "no", "x", "dose"]
 HOSTILE = [

@@ -15,9 +15,10 @@ from medloom.encode.encoder import Role as Side
 from medloom.evaluate.systems.base import Kind, SystemInfo
 from medloom.evaluate.tasks import TASK_TYPES, Role, Task, TaskType
 from medloom.identity import digest
+from medloom.mine.topk import best_columns
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -201,30 +202,6 @@ class Shelf:
         except KeyError:
             self.fill(store, texts, encode, label)
             return store.spans(texts)
-
-
-def best_columns(scores: "torch.Tensor", k: int) -> "tuple[torch.Tensor, torch.Tensor]":
-    """The k highest of each row, best first; of equal scores the lower column comes first.
-
-    ``topk`` alone takes any of the scores that tie for the last place.
-
-    Args:
-        scores: Shape (n, m).
-        k: How many; m if that is smaller.
-
-    Returns:
-        Columns, int64, and scores, both of shape (n, min(k, m)).
-    """
-    k = min(k, scores.shape[1])
-    if not k:
-        columns = scores.new_empty((len(scores), 0)).long()
-        return columns, scores[:, :0]
-    values, columns = scores.topk(k, dim=1)
-    for row in ((scores >= values[:, -1:]).sum(dim=1) > k).nonzero().flatten().tolist():
-        columns[row] = scores[row].sort(descending=True, stable=True).indices[:k]
-    columns = columns.sort(dim=1).values
-    values, order = scores.gather(1, columns).sort(dim=1, descending=True, stable=True)
-    return columns.gather(1, order), values
 
 
 def parameters(model: Any) -> int | None:  # noqa: ANN401

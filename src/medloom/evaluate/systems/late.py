@@ -10,8 +10,9 @@ from medloom.encode.cache import Encode, Fill, Rows, Store, VectorCache
 from medloom.encode.encoder import Role as Side
 from medloom.encode.multivector import TokenEncoder
 from medloom.evaluate.systems.base import SystemInfo
-from medloom.evaluate.systems.dense import Floats, Ints, Shelf, best_columns, parameters, runtime
+from medloom.evaluate.systems.dense import Floats, Ints, Shelf, parameters, runtime
 from medloom.evaluate.tasks import Task, TaskType
+from medloom.mine.topk import best_columns
 
 if TYPE_CHECKING:
     import torch

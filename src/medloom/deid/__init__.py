@@ -1,0 +1,1 @@
+"""Finding and replacing identifiers, and the gate that unprocessed notes cannot pass."""

@@ -1,0 +1,1 @@
+"""Queries and passages from a language model: client, prompts, run, checks."""
