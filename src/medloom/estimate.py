@@ -9,7 +9,8 @@ from medloom.pipeline import RunResult
 from medloom.recipe import Recipe
 
 _START = 15.0
-_SECONDS_PER_THOUSAND = {"collect": 0.05, "pairs": 0.02, "guard": 0.2, "mine": 0.8, "evaluate": 1.0}
+_SECONDS_PER_THOUSAND = {"collect": 0.05, "deid": 40.0, "pairs": 0.02, "guard": 0.2, "mine": 0.8, "evaluate": 1.0}
+_EXTRACTIVE_SECONDS, _CALL_SECONDS = 0.02, 10.0
 _TRAIN_PAIRS_PER_SECOND = 45.0
 _PAIRS_PER_DOCUMENT = 1.0
 _REFERENCE_MEGABYTES = 91.0
@@ -61,15 +62,29 @@ def estimate(recipe: Recipe, planned: RunResult) -> Forecast:
             seconds[step.name] = step.manifest.seconds
         elif step.name == "train":
             seconds[step.name] = _START + scale * recipe.train.epochs * pairs / _TRAIN_PAIRS_PER_SECOND
+        elif step.name == "generate":
+            seconds[step.name] = _generating(recipe, total)
         elif step.name in ("mine", "evaluate"):
             seconds[step.name] = _START + scale * pairs * _SECONDS_PER_THOUSAND[step.name] / 1000 * 2
         else:
             seconds[step.name] = total * _SECONDS_PER_THOUSAND.get(step.name, 0.0) / 1000
     missing = [name for name, n in documents.items() if n is None]
     basis = "roughly: rates of a small model on two cores, scaled to this machine"
+    if "generate" in seconds and recipe.generate and recipe.generate.model:
+        basis += f"; generating at {_CALL_SECONDS:.0f} s a call (medloom generate --dry-run counts tokens and cost)"
     if missing:
         basis += f"; without {', '.join(missing)}, whose documents are not counted in advance"
     return Forecast({name: round(value, 1) for name, value in seconds.items()}, documents, basis)
+
+
+def _generating(recipe: Recipe, documents: int) -> float:
+    """Seconds of writing queries: by its calls where a model writes them, by the text where none does."""
+    config = recipe.generate
+    if config is None or config.mode == "extractive":
+        return documents * _EXTRACTIVE_SECONDS
+    asked = min(documents, config.limit or documents)
+    calls = asked * (sum(config.kinds.values()) if config.mode == "evidence-first" else 1)
+    return calls * _CALL_SECONDS / config.concurrency
 
 
 def _model_scale(recipe: Recipe) -> float:

@@ -25,7 +25,7 @@ from medloom.errors import MedloomError, RunLockedError, StageError
 from medloom.memory import spare_memory
 from medloom.meter import measured
 from medloom.recipe import Recipe
-from medloom.stages import STAGE_NAMES, STAGES, Stage, Work
+from medloom.stages import STAGE_NAMES, Stage, Work, check_gate, stages_of
 
 Status = Literal["done", "run", "waits"]
 _TRIES = "tries.json"
@@ -95,18 +95,20 @@ def run(
     Raises:
         MedloomError: A stage cannot do its work; finished stages are kept.
     """
-    _check_stage_names([*force, *([until] if until else [])])
+    _check_stage_names(recipe, [*force, *([until] if until else [])])
     folder = run_folder(recipe, out)
     tell = on_step or (lambda name, status: None)
     spare_memory()
     steps: list[Step] = []
     with disk_errors(folder), _locked(folder):
         outside = _outside(recipe, until)
-        for stage in STAGES:
+        for stage in _stages_until(recipe, until):
             step = _do(stage, recipe, folder, outside[stage.name], {s.name: s for s in steps}, stage.name in force, tell)
             steps.append(step)
-            if stage.name == until:
-                return RunResult(folder, steps)
+            if step.manifest and "open" in step.manifest.notes and (stage.name == "deid" or recipe.deid is None):
+                check_gate(recipe, step.manifest.notes["open"], list(outside))
+        if until is not None:
+            return RunResult(folder, steps)
         return RunResult(folder, steps, _place(recipe, folder, steps))
 
 
@@ -116,12 +118,12 @@ def plan(recipe: Recipe, out: str | Path | None = None, until: str | None = None
     Raises:
         MedloomError: The recipe's files or base model are not there.
     """
-    _check_stage_names([*force, *([until] if until else [])])
+    _check_stage_names(recipe, [*force, *([until] if until else [])])
     folder = run_folder(recipe, out)
     outside = _outside(recipe, until)
     done: dict[str, Step] = {}
-    for stage in STAGES[: len(outside)]:
-        if any(done[need].status != "done" for need in stage.needs):
+    for stage in _stages_until(recipe, until):
+        if any(done[need].status != "done" for need in stage.needs_of(recipe)):
             done[stage.name] = Step(stage.name, "waits")
             continue
         place, _, _ = _place_of(stage, recipe, folder, outside[stage.name], done)
@@ -136,9 +138,14 @@ def run_folder(recipe: Recipe, out: str | Path | None) -> Path:
     return Path(out).expanduser() if out else Path("runs") / recipe.name
 
 
+def _stages_until(recipe: Recipe, until: str | None) -> tuple[Stage, ...]:
+    stages = stages_of(recipe)
+    return stages[: [stage.name for stage in stages].index(until) + 1] if until else stages
+
+
 def _outside(recipe: Recipe, until: str | None) -> dict[str, dict[str, str]]:
     """Hashes of what each stage up to ``until`` reads from outside, each thing read once and before any work is done."""
-    wanted = STAGES[: STAGE_NAMES.index(until) + 1] if until else STAGES
+    wanted = _stages_until(recipe, until)
     hashes = {read: read(recipe) for read in dict.fromkeys(stage.outside for stage in wanted)}
     return {stage.name: hashes[stage.outside] for stage in wanted}
 
@@ -160,7 +167,8 @@ def _do(
     tell(stage.name, "run")
     partial = place.with_name(place.name + ".partial")
     tries = _begin(partial, keep=stage.resumable and not force)
-    work = Work(recipe, partial, {n: _place_by_manifest(folder, s.manifest) for n, s in done.items() if s.manifest})
+    inputs_of = {n: _place_by_manifest(recipe, folder, s.manifest) for n, s in done.items() if s.manifest}
+    work = Work(recipe, partial, inputs_of, folder)
     with measured() as meter:
         outcome = stage.work(work)
     (partial / _TRIES).unlink()
@@ -191,21 +199,22 @@ def _place_of(
 ) -> tuple[Path, str, dict[str, str]]:
     """Folder, fingerprint and inputs of the stage's artifact."""
     inputs = dict(outside)
-    for need in stage.needs:
+    for need in stage.needs_of(recipe):
         manifest = done[need].manifest
         if manifest is None:
             raise StageError(f"{stage.name} needs {need}, which has no artifact")
         inputs[need] = manifest.digest
     fingerprint = stage.fingerprint(recipe, inputs)
-    return _stage_folder(folder, stage.name, fingerprint), fingerprint, inputs
+    return _stage_folder(recipe, folder, stage.name, fingerprint), fingerprint, inputs
 
 
-def _place_by_manifest(folder: Path, manifest: Manifest) -> Path:
-    return _stage_folder(folder, manifest.stage, manifest.fingerprint)
+def _place_by_manifest(recipe: Recipe, folder: Path, manifest: Manifest) -> Path:
+    return _stage_folder(recipe, folder, manifest.stage, manifest.fingerprint)
 
 
-def _stage_folder(folder: Path, stage: str, fingerprint: str) -> Path:
-    return folder / "stages" / f"{STAGE_NAMES.index(stage) + 1}-{stage}-{fingerprint[:12]}"
+def _stage_folder(recipe: Recipe, folder: Path, stage: str, fingerprint: str) -> Path:
+    number = [s.name for s in stages_of(recipe)].index(stage) + 1
+    return folder / "stages" / f"{number}-{stage}-{fingerprint[:12]}"
 
 
 def _begin(partial: Path, keep: bool) -> int:
@@ -225,7 +234,7 @@ def _place(recipe: Recipe, folder: Path, steps: Sequence[Step]) -> dict[str, Any
     from medloom.publish import build_report, place_model, render
 
     manifests = {step.name: step.manifest for step in steps if step.manifest}
-    places = {name: _place_by_manifest(folder, manifest) for name, manifest in manifests.items()}
+    places = {name: _place_by_manifest(recipe, folder, manifest) for name, manifest in manifests.items()}
     place_model(places["train"] / "model", places["publish"] / "README.md", folder / "model")
     report = build_report(recipe, manifests, places, folder / "model")
     write_json(folder / "report.json", report)
@@ -252,11 +261,16 @@ def _versions() -> dict[str, str]:
     return {"medloom": __version__} | {name: importlib.metadata.version(name) for name in _PACKAGES}
 
 
-def _check_stage_names(names: Sequence[str]) -> None:
+def _check_stage_names(recipe: Recipe, names: Sequence[str]) -> None:
     import difflib
 
+    there = [stage.name for stage in stages_of(recipe)]
     for name in names:
-        if name not in STAGE_NAMES:
-            near = difflib.get_close_matches(name, STAGE_NAMES, n=1)
+        if name in STAGE_NAMES and name not in there:
+            raise MedloomError(
+                f"the recipe has no {name}: section, so there is no such stage; its stages: {', '.join(there)}"
+            )
+        if name not in there:
+            near = difflib.get_close_matches(name, there, n=1)
             hint = f" (did you mean {near[0]}?)" if near else ""
-            raise MedloomError(f"no stage {name!r}{hint}; the stages are: {', '.join(STAGE_NAMES)}")
+            raise MedloomError(f"no stage {name!r}{hint}; the stages are: {', '.join(there)}")

@@ -1,15 +1,18 @@
 """The recipe: one YAML file is the whole run."""
 
+import copy
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SerializeAsAny, ValidationError
 
+from medloom.deid.config import DeidConfig
 from medloom.errors import RecipeError
 from medloom.evaluate.config import EvaluateConfig
+from medloom.generate.config import GenerateConfig
 from medloom.guard import GuardConfig
 from medloom.mine import NegativesConfig, PairsConfig
 from medloom.sources import SourceConfig, known_sources
@@ -18,6 +21,7 @@ from medloom.train import TrainConfig
 
 _Path = tuple[str | int, ...]
 SUFFIXES = (".yaml", ".yml")
+Settings = TypeVar("Settings", bound=BaseModel)
 
 
 def _as_source(value: Any) -> Any:  # noqa: ANN401
@@ -45,6 +49,18 @@ class Recipe(BaseModel):
     )
     sources: tuple[Annotated[SerializeAsAny[SourceConfig], BeforeValidator(_as_source)], ...] = Field(
         min_length=1, description="Where the text comes from."
+    )
+    deid: DeidConfig | None = Field(
+        default=None,
+        description="How patient text is de-identified; without it such text goes no further than this machine.",
+    )
+    allow_phi_to: tuple[str, ...] = Field(
+        default=(),
+        description="Hosts that patient text may be sent to though it was not de-identified, and publish for the model; "
+        "recorded in the manifest and the card.",
+    )
+    generate: GenerateConfig | None = Field(
+        default=None, description="Queries from documents, by a language model or from the text itself; none if not set."
     )
     pairs: PairsConfig = Field(default=PairsConfig(), description="Which pairs to form.")
     guard: GuardConfig = Field(default=GuardConfig(), description="How test text is kept out of training.")
@@ -113,6 +129,27 @@ class Recipe(BaseModel):
     def settings(self) -> dict[str, Any]:
         """The recipe as plain values, defaults included."""
         return self.model_dump(mode="json")
+
+
+def settings_of(model: type[Settings], data: Mapping[str, Any], overrides: Sequence[str], where: str) -> Settings:
+    """One section of a recipe from plain values.
+
+    Args:
+        model: The section's class.
+        data: Its values.
+        overrides: ``key.sub=value`` settings on top; values are YAML.
+        where: What to call it in errors.
+
+    Raises:
+        RecipeError: A setting is unknown or has a value that it cannot have.
+    """
+    values = copy.deepcopy(dict(data))
+    for override in overrides:
+        _override(values, override)
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise RecipeError("\n".join(_explain(model, e, where, {}, values) for e in _causes(error))) from None
 
 
 def shipped_recipes() -> dict[str, Path]:
@@ -260,6 +297,13 @@ def _fields_at(model: type[BaseModel], location: _Path, data: Mapping[str, Any])
         return list(FieldMap.model_fields if location[2:3] == ("fields",) else source.model_fields)
     fields = model.model_fields
     for part in location:
-        inner: object = fields[str(part)].annotation
-        fields = inner.model_fields if isinstance(inner, type) and issubclass(inner, BaseModel) else {}
+        fields = _inner_fields(fields[str(part)].annotation) if str(part) in fields else {}
     return list(fields)
+
+
+def _inner_fields(annotation: object) -> Mapping[str, Any]:
+    """Fields of the settings that an annotation names, behind an ``| None`` too."""
+    for inner in (annotation, *get_args(annotation)):
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            return inner.model_fields
+    return {}

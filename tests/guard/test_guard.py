@@ -196,3 +196,14 @@ def test_caps_come_after_cleaning() -> None:
 def test_settings_out_of_range(bad: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         GuardConfig(**bad)
+
+
+def test_negatives_that_are_evaluation_texts_are_taken_out_and_the_pair_stays() -> None:
+    corpus = [Document(str(n), "a", f"title {n}", f"body of number {n} and nothing else") for n in range(20)]
+    held = {d.id for d in run(corpus, [], holdout=0.5)[0]}
+    outside = next(d for d in corpus if d.id not in held)
+    test_text = next(d.text for d in corpus if d.id in held)
+    pair = TrainingRecord("asks", ("answers",), "title_text", "a", outside.id, (test_text, "harmless words"), (0.5,) * 3)
+    _, _, train, counts = run(corpus, [pair], holdout=0.5)
+    assert [r.negatives for r in train] == [("harmless words",)]
+    assert (counts.negatives, counts.train, train[0].scores) == (1, 1, ())

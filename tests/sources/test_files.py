@@ -395,3 +395,30 @@ def test_documents_are_streamed(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert count == 3_000
     assert peak < 30_000_000
+
+
+@pytest.mark.parametrize(
+    ("source", "row", "marked"),
+    [
+        (None, {}, None),
+        (None, {"contains_phi": True}, True),
+        (None, {"contains_phi": "false"}, False),
+        (True, {"contains_phi": False}, True),
+        (False, {"contains_phi": True}, True),
+        (False, {}, False),
+    ],
+)
+def test_whose_word_counts_on_patient_text(
+    read_all: ReadAll, write_jsonl: WriteRows, source: bool | None, row: dict[str, Any], marked: bool | None
+) -> None:
+    write_jsonl("a.jsonl", [{"text": "B", "deidentified": "safe-harbor/1", **row}])
+    (document,) = read_all("a.jsonl", contains_phi=source)
+    assert document.contains_phi is marked and document.deidentified == "safe-harbor/1"
+
+
+@pytest.mark.parametrize("row", [{"contains_phi": 3}, {"contains_phi": "perhaps"}, {"deidentified": True}])
+def test_marks_that_are_none(read_all: ReadAll, write_jsonl: WriteRows, row: dict[str, Any]) -> None:
+    write_jsonl("a.jsonl", [{"text": SECRET, **row}])
+    with pytest.raises(RowError, match="line 1: field '(contains_phi|deidentified)' holds") as error:
+        read_all("a.jsonl")
+    assert SECRET not in str(error.value) and "perhaps" not in str(error.value)

@@ -7,12 +7,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from medloom.artifacts import read_manifest, read_table
+from medloom.artifacts import read_table
 from medloom.errors import SourceError
 from medloom.identity import digest, file_digest
 from medloom.records import Document
-
-_TABLE = "documents.parquet"
+from medloom.sources.opened import documents_table
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class DocumentsInput:
         Raises:
             SourceError: Nothing is there, no source of that name reads files, or the artifact holds none of its documents.
         """
-        table = self._table()
+        table = documents_table(self.path)
         if table is None:
             return self._read()
         documents = list(read_table(table, Document))
@@ -47,18 +46,11 @@ class DocumentsInput:
 
     def hash(self) -> str:
         """Content hash of what is read."""
-        table = self._table()
+        table = documents_table(self.path)
         if table is not None:
             return file_digest(table)
         files = [self.path] if self.path.is_file() else sorted(p for p in self.path.rglob("*") if p.is_file())
         return digest([file_digest(path) for path in files])
-
-    def _table(self) -> Path | None:
-        """The artifact's table, if the path is an artifact, a run, or the table itself."""
-        if self.path.is_file():
-            return self.path if self.path.suffix == ".parquet" else None
-        candidates = [self.path / _TABLE, *sorted(self.path.glob(f"stages/*-collect-*/{_TABLE}"))]
-        return next((c for c in candidates if c.is_file() and read_manifest(c.parent) is not None), None)
 
     def _read(self) -> Sequence[Document]:
         from medloom.sources import Rejects, known_sources

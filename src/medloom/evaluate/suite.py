@@ -19,6 +19,11 @@ _ASKS = {
     "title_text": "find the text from its title or question",
     "heading_section": "find the section from its title and heading",
     "paragraph_next": "find the paragraph that follows",
+    "keyword_passage": "find the passage from keywords that were written for it",
+    "question_passage": "find the passage from a question that was written for it",
+    "treatment_passage": "find the passage from a question on treatment that was written for it",
+    "lay_passage": "find the passage from a layperson's question that was written for it",
+    "passage_question": "find the question that the passage answers",
 }
 _MIN_PER_LABEL = 10
 
@@ -109,7 +114,7 @@ def _corpus(records: Sequence[TrainingRecord], held: Sequence[Document], kind: s
     corpus = {text_key(p): p for record in records for p in record.positives}
     target = target_of(kind)
     answering = {record.doc_id for record in records}
-    if target != "part":
+    if target in ("title", "text"):
         for document in held:
             text = document.title if target == "title" else document.text
             if document.id not in answering and (key := text_key(text)):

@@ -3,9 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from medloom.errors import MedloomError
 from medloom.identity import digest
+
+
+ENDPOINT, LOCAL = "openai:", "gguf:"
+
+
+def host_of(where: str) -> str | None:
+    """Where text would go for ``openai:http://HOST/v1#MODEL``; None for a model that runs in this process."""
+    return None if where.startswith(LOCAL) else urlsplit(where.removeprefix(ENDPOINT)).hostname or where
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -41,6 +41,7 @@ class GuardCounts:
         held_out: Held-out documents.
         evaluation_texts: Distinct texts that training was checked against.
         largest_tie: Documents in the largest set that equal texts keep on one side.
+        negatives: Negatives taken from training pairs that came with some, since they are evaluation texts.
     """
 
     reasons: dict[str, int] = field(default_factory=dict)
@@ -49,6 +50,7 @@ class GuardCounts:
     held_out: int = 0
     evaluation_texts: int = 0
     largest_tie: int = 0
+    negatives: int = 0
 
     def drop(self, reason: str) -> None:
         """Count one dropped pair."""
@@ -120,7 +122,9 @@ def _clean(records: Iterable[TrainingRecord], index: EvaluationTexts, counts: Gu
             counts.drop("repeated_pair")
         else:
             seen.add(pair)
-            yield record
+            clean = tuple(text for text in record.negatives if _verdict(text, index, verdicts) is None)
+            counts.negatives += len(record.negatives) - len(clean)
+            yield record if len(clean) == len(record.negatives) else replace(record, negatives=clean, scores=())
 
 
 def _verdict(text: str, index: EvaluationTexts, memory: dict[str, str | None]) -> str | None:

@@ -20,7 +20,8 @@ def write_card(path: Path, recipe: Recipe, inputs: Mapping[str, Path]) -> None:
     Args:
         path: The file.
         recipe: What made the model.
-        inputs: Folders of the finished stages ``collect``, ``guard``, ``train`` and ``evaluate``.
+        inputs: Folders of the finished stages ``collect``, ``guard``, ``train`` and ``evaluate``, and of ``deid`` and
+            ``generate`` where the recipe has them.
 
     Raises:
         ArtifactError: One of them is not finished.
@@ -60,6 +61,8 @@ def write_card(path: Path, recipe: Recipe, inputs: Mapping[str, Path]) -> None:
         model=notes["evaluate"]["model"],
         sources=notes["collect"]["sources"],
         removed={k: v for k, v in counts.items() if k in ("exact", "near_duplicate", "ngram")},
+        deid=notes.get("deid"),
+        generated=notes.get("generate"),
         tasks=comparison["tasks"],
         verdict=comparison["verdict"],
         settings=yaml.safe_dump(recipe.settings(), sort_keys=False, allow_unicode=True).strip(),

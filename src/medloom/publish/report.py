@@ -63,6 +63,8 @@ def build_report(
         "contamination": {
             reason: manifests["guard"].counts.get(reason, 0) for reason in ("exact", "near_duplicate", "ngram")
         },
+        "deid": manifests["deid"].notes if "deid" in manifests else None,
+        "generated": manifests["generate"].notes if "generate" in manifests else None,
         "settings": recipe.settings(),
         "environment": {
             "machine": manifests["publish"].notes["machine"],

@@ -37,16 +37,18 @@ class Rejects:
     """Bad rows that a source was told to skip: counted, and kept in a file beside the artifact.
 
     Args:
-        path: The JSONL file to append to; created on the first reject.
+        path: The JSONL file to append to, created on the first reject; None counts only.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None) -> None:
         self._path = path
         self.counts: dict[str, int] = {}
 
     def add(self, where: str, problem: str, raw: str) -> None:
         """Keep one bad row: where it stood, what is wrong, and up to 10,000 characters of it."""
         self.counts["rejected"] = self.counts.get("rejected", 0) + 1
+        if self._path is None:
+            return
         with self._path.open("a", encoding="utf-8", errors="backslashreplace") as f:
             f.write(json.dumps({"where": where, "problem": problem, "row": raw[:10_000]}, ensure_ascii=True) + "\n")
 
@@ -119,6 +121,11 @@ class SourceConfig(BaseModel):
     def count(self) -> int | None:
         """See :class:`Source`."""
         return None
+
+
+def stricter(row: bool | None, source: bool | None) -> bool | None:
+    """Whether a document is patient text, from what it says itself and what is said of its source: a yes stays a yes."""
+    return True if row or source else (source if row is None else row)
 
 
 @cache

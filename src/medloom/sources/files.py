@@ -19,7 +19,7 @@ from medloom.errors import RowError, SourceError
 from medloom.identity import file_digest
 from medloom.records import Document, Section
 from medloom.sources import readers
-from medloom.sources.base import Rejects, Release, SourceConfig
+from medloom.sources.base import Rejects, Release, SourceConfig, stricter
 from medloom.text import clean, split_markdown
 
 _PEEK = 100
@@ -185,6 +185,8 @@ class FilesSource(SourceConfig):
             text=text if not readers.is_markdown(path) else "\n\n".join(s.text for s in sections),
             group=_key(row, mapping.group, where),
             sections=tuple(sections),
+            contains_phi=stricter(_marked(row, where), self.contains_phi),
+            deidentified=_deidentified(row, where),
         )
 
     def _string(self, row: dict[str, Any], name: str | None, where: str) -> str:
@@ -211,6 +213,24 @@ class FilesSource(SourceConfig):
             raise RowError(where, f"field {name!r} must be a list of {{heading, text}}")
         parts = [(self._string(p, "heading", where), self._string(p, "text", where)) for p in value]
         return [Section(heading, text) for heading, text in parts if text]
+
+
+def _marked(row: dict[str, Any], where: str) -> bool | None:
+    """What the row itself says of patient text."""
+    value = row.get("contains_phi")
+    if isinstance(value, str):
+        value = {"true": True, "false": False, "": None}.get(value.strip().lower(), value)
+    if value is not None and not isinstance(value, bool):
+        raise RowError(where, f"field 'contains_phi' holds {type(value).__name__}, expected true or false")
+    return value
+
+
+def _deidentified(row: dict[str, Any], where: str) -> str:
+    """The mark that ``medloom deid`` left on the row, or that its owner put there."""
+    value = row.get("deidentified")
+    if value is not None and not isinstance(value, str):
+        raise RowError(where, f"field 'deidentified' holds {type(value).__name__}, expected the mark as text, or empty")
+    return value or ""
 
 
 def _key(row: dict[str, Any], name: str | None, where: str) -> str:

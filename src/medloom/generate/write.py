@@ -1,0 +1,172 @@
+"""The three ways of writing queries: what is asked of the model, and what is made of its answers."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from medloom.generate.calls import CallStore
+from medloom.generate.chat import Answer, Ask, ChatModel
+from medloom.generate.config import GenerateConfig, QueryKind
+from medloom.generate.drafts import Draft, Passage, Reject, shown_text
+from medloom.generate.phrases import PhraseStats
+from medloom.progress import bar
+from medloom.records import Document
+
+Fate = Literal["rejected", "failed", "not_asked"]
+_TREATMENT_PARTS = (
+    "plan",
+    "medications",
+    "procedure",
+    "hospital course",
+    "follow-up",
+    "discharge instructions",
+    "assessment",
+)
+
+
+@dataclass
+class Written:
+    """What was written for one document.
+
+    Attributes:
+        drafts: Queries before the checks.
+        rejects: Answers that hold no usable query.
+        fate: What the document is counted as if none of its drafts passes.
+    """
+
+    drafts: list[Draft] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    fate: Fate = "rejected"
+
+
+class Writer(Protocol):
+    """One way of writing queries."""
+
+    def asks(self) -> Iterator[Ask]:
+        """All calls of the job, in the documents' order."""
+
+    def written(self, document: Document, store: CallStore) -> Written:
+        """What was written for a document, from the answers in the store."""
+
+
+def writer_for(
+    config: GenerateConfig, documents: Callable[[], Iterable[Document]], model: ChatModel | None, seed: int
+) -> Writer:
+    """The writer of the mode that the settings name."""
+    if config.mode == "extractive":
+        return _Extractive(config, _stats(documents), seed)
+    if model is None:
+        raise ValueError(f"mode {config.mode} needs a model")
+    if config.mode == "one-shot":
+        return _OneShot(config, documents, model.name)
+    return _EvidenceFirst(config, documents, model.name, _stats(documents))
+
+
+@dataclass
+class _Extractive:
+    config: GenerateConfig
+    stats: PhraseStats
+    seed: int
+
+    def asks(self) -> Iterator[Ask]:
+        return iter(())
+
+    def written(self, document: Document, store: CallStore) -> Written:
+        from medloom.generate.extractive import extract
+
+        return Written(extract(document, self.config, self.stats, self.seed))
+
+
+@dataclass
+class _OneShot:
+    config: GenerateConfig
+    documents: Callable[[], Iterable[Document]]
+    model: str
+
+    def asks(self) -> Iterator[Ask]:
+        from medloom.generate.prompts import one_shot
+
+        return (one_shot(document, self.config) for document in self.documents())
+
+    def written(self, document: Document, store: CallStore) -> Written:
+        from medloom.generate.parse import parse_one_shot
+        from medloom.generate.prompts import one_shot
+
+        out = Written()
+        key = one_shot(document, self.config).key(self.model)
+        _read(document, key, store, out, lambda answer: parse_one_shot(answer, key, self.config))
+        return out
+
+
+@dataclass
+class _EvidenceFirst:
+    config: GenerateConfig
+    documents: Callable[[], Iterable[Document]]
+    model: str
+    stats: PhraseStats
+
+    def asks(self) -> Iterator[Ask]:
+        return (ask for document in self.documents() for _, _, ask in self._plan(document))
+
+    def written(self, document: Document, store: CallStore) -> Written:
+        from medloom.generate.parse import parse_query
+
+        out = Written()
+        plan = self._plan(document)
+        fates = []
+        for kind, passage, ask in plan:
+            key = ask.key(self.model)
+            _read(document, key, store, out, lambda a, k=key, p=passage, q=kind: parse_query(a, k, p, q, self.config))
+            fates.append(out.fate)
+        out.fate = next((fate for fate in ("failed", "not_asked") if fate in fates), "rejected")
+        return out
+
+    def _plan(self, document: Document) -> list[tuple[QueryKind, Passage, Ask]]:
+        """Which passage is put to the model for which kind of query."""
+        from medloom.generate.evidence import choose
+        from medloom.generate.prompts import evidence_first
+
+        text = shown_text(document)
+        kinds: list[QueryKind] = [kind for kind, n in self.config.kinds.items() for _ in range(n)]
+        general = choose(text, sum(kind != "treatment" for kind in kinds), self.stats)
+        treatment = choose(text, kinds.count("treatment"), self.stats, _TREATMENT_PARTS)
+        passages = {False: iter(_repeated(general)), True: iter(_repeated(treatment))}
+        plan: list[tuple[QueryKind, Passage, Ask]] = []
+        for kind in kinds:
+            passage = next(passages[kind == "treatment"], None)
+            if passage is not None:
+                plan.append((kind, passage, evidence_first(document, passage, kind, self.config)))
+        return plan
+
+
+def _repeated(passages: list[Passage]) -> Iterator[Passage]:
+    """The passages over and over: a short note has fewer than there are kinds."""
+    while passages:
+        yield from passages
+
+
+def _read(document: Document, key: str, store: CallStore, out: Written, parse: Callable[[Answer], list[Draft]]) -> None:
+    """Add what a call's answer holds; sets the fate of this call."""
+    from medloom.generate.parse import BadAnswer
+
+    out.fate = "rejected"
+    answer = store.get(key)
+    if answer is None:
+        why = store.failure(key)
+        out.fate = "failed" if why is not None else "not_asked"
+        if why is not None:
+            out.rejects.append(Reject(document.id, document.source, f"call_{why}", prompt=key))
+        return
+    try:
+        out.drafts += parse(answer)
+    except BadAnswer as error:
+        out.rejects.append(Reject(document.id, document.source, error.reason, prompt=key))
+
+
+def _stats(documents: Callable[[], Iterable[Document]]) -> PhraseStats:
+    stats = PhraseStats()
+    with bar("counting phrases", None, "documents") as advance:
+        for document in documents():
+            stats.add(shown_text(document))
+            advance()
+    return stats

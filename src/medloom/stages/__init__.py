@@ -1,0 +1,90 @@
+"""The stages of a run: what each reads, what it writes, and which settings it depends on.
+
+A stage is pure: finished artifacts and settings in, one artifact out. ``pipeline`` decides which of them to run.
+"""
+
+from medloom.recipe import Recipe
+from medloom.stages import model, notes, text
+from medloom.stages.base import Outcome, Stage, Work, base_hash, nothing
+from medloom.stages.gate import check_gate
+
+__all__ = ["STAGES", "STAGE_NAMES", "Outcome", "Stage", "Work", "check_gate", "stages_of"]
+
+STAGES: tuple[Stage, ...] = (
+    Stage(
+        "collect",
+        1,
+        (),
+        lambda r: {"sources": [s.model_dump(mode="json") for s in r.sources]},
+        text.source_hashes,
+        text.collect,
+    ),
+    Stage(
+        "deid",
+        1,
+        ("collect",),
+        lambda r: r.deid.model_dump(mode="json", exclude={"key_file"}) if r.deid else {},
+        notes.key_hash,
+        notes.deid,
+        wanted=lambda r: r.deid is not None,
+    ),
+    Stage(
+        "generate",
+        1,
+        ("documents",),
+        notes.generate_settings,
+        notes.model_hash,
+        notes.generate,
+        resumable=True,
+        wanted=lambda r: r.generate is not None,
+    ),
+    Stage("pairs", 1, ("documents", "generate"), lambda r: r.pairs.model_dump(mode="json"), nothing, text.pairs),
+    Stage(
+        "guard",
+        1,
+        ("documents", "pairs"),
+        lambda r: r.guard.model_dump(mode="json") | {"seed": r.seed},
+        nothing,
+        text.guard,
+    ),
+    Stage(
+        "mine",
+        1,
+        ("documents", "guard"),
+        lambda r: r.negatives.model_dump(mode="json") | {"precision": r.evaluate.precision},
+        base_hash,
+        model.mine,
+        resumable=True,
+    ),
+    Stage(
+        "train",
+        1,
+        ("mine",),
+        lambda r: r.train.model_dump(mode="json") | {"seed": r.seed},
+        base_hash,
+        model.train,
+        resumable=True,
+    ),
+    Stage(
+        "evaluate",
+        2,
+        ("guard", "train"),
+        lambda r: r.evaluate.model_dump(mode="json") | {"seed": r.seed},
+        base_hash,
+        model.evaluate,
+    ),
+    Stage(
+        "publish",
+        1,
+        ("collect", "documents", "generate", "guard", "train", "evaluate"),
+        lambda r: r.settings(),
+        nothing,
+        model.publish,
+    ),
+)
+STAGE_NAMES = tuple(stage.name for stage in STAGES)
+
+
+def stages_of(recipe: Recipe) -> tuple[Stage, ...]:
+    """The stages that the recipe has, in order."""
+    return tuple(stage for stage in STAGES if stage.wanted(recipe))

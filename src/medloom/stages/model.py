@@ -1,0 +1,109 @@
+"""The stages on models: clean pairs in, a compared and published model out."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import groupby
+
+from medloom.artifacts import read_table, write_json, write_table
+from medloom.errors import StageError
+from medloom.identity import file_digest
+from medloom.meter import machine
+from medloom.records import Document, TrainingRecord
+from medloom.stages.base import HELD_OUT, MINED, TEST, TRAIN, Outcome, Work
+
+
+def mine(work: Work) -> Outcome:
+    """Find hard negatives for every training pair."""
+    from medloom.encode import VectorFolder, load_encoder, resolve_model
+    from medloom.mine.relations import Relations
+    from medloom.mine.run import mine_task_group, target_group
+
+    source = work.inputs["guard"] / TRAIN
+    config = work.recipe.negatives
+    outcome = Outcome()
+    records = list(read_table(source, TrainingRecord))
+    outcome.rows_in = len(records)
+    if config.per_query == 0:
+        outcome.rows_out = write_table(work.folder / MINED, iter(records), TrainingRecord)
+        return outcome
+    encoder = load_encoder(resolve_model(work.recipe.base, work.recipe.folder), work.recipe.evaluate.precision)
+    relations = Relations(read_table(work.documents, Document))
+    what = file_digest(source)
+
+    def mined() -> Iterator[TrainingRecord]:
+        for (name, target), group in groupby(sorted(records, key=target_group), key=target_group):
+            vectors = VectorFolder(encoder, work.folder / "vectors" / f"{name}-{target}", what)
+            yield from mine_task_group(list(group), vectors, relations, config, outcome.counts)
+
+    outcome.rows_out = write_table(work.folder / MINED, mined(), TrainingRecord)
+    shutil.rmtree(work.folder / "vectors", ignore_errors=True)
+    return outcome
+
+
+def train(work: Work) -> Outcome:
+    """Tune the base model on the mined pairs."""
+    from medloom.encode import resolve_model
+    from medloom.train import train_dense
+
+    base = resolve_model(work.recipe.base, work.recipe.folder)
+    records = list(read_table(work.inputs["mine"] / MINED, TrainingRecord))
+    result = train_dense(records, base, work.folder, work.recipe.train, work.recipe.seed)
+    return Outcome(
+        rows_in=len(records),
+        rows_out=len(records),
+        counts={},
+        notes={"base": {k: getattr(base, k) for k in ("name", "hash", "hub_id", "revision", "licence")}} | asdict(result),
+    )
+
+
+def evaluate(work: Work) -> Outcome:
+    """Compare base and tuned model on what was held out."""
+    from medloom.encode import load_encoder, resolve_model
+    from medloom.evaluate import build_suite, compare
+    from medloom.evaluate.systems.dense import DenseSystem
+
+    config = work.recipe.evaluate
+    guarded = work.inputs["guard"]
+    left_out: dict[str, str] = {}
+    documents = list(read_table(guarded / HELD_OUT, Document))
+    suite = build_suite(documents, read_table(guarded / TEST, TrainingRecord), config, work.recipe.seed, left_out)
+    if not suite:
+        raise StageError(
+            f"evaluate: no task could be built from the held-out text ({left_out}): give more documents, raise "
+            "guard.holdout, or lower evaluate.min_items"
+        )
+    base = load_encoder(resolve_model(work.recipe.base, work.recipe.folder), config.precision)
+    tuned = load_encoder(str((work.inputs["train"] / "model").resolve()), config.precision)
+    comparison = compare(DenseSystem(base, name="base"), DenseSystem(tuned, name="tuned"), suite, config, work.recipe.seed)
+    write_json(work.folder / "comparison.json", comparison.to_dict() | {"left_out": left_out})
+    write_json(work.folder / "items.json", comparison.items)
+    for name, results in comparison.results.items():
+        for result in results:
+            folder = work.folder / "mteb" / name
+            folder.mkdir(parents=True, exist_ok=True)
+            write_json(folder / f"{result['task_name']}.json", result)
+    return Outcome(
+        rows_in=sum(1 for task in suite for _ in task.texts),
+        rows_out=len(suite),
+        notes={
+            "precision": base.precision,
+            "left_out": left_out,
+            "model": {
+                "dimensions": tuned.dimensions,
+                "max_seq_length": int(tuned.model.max_seq_length or 0),
+                "pooling": tuned.pooling,
+            },
+        },
+    )
+
+
+def publish(work: Work) -> Outcome:
+    """Write the card, unless the model holds what may not be passed on."""
+    from medloom.deid.gate import PUBLISH, checked
+    from medloom.publish import write_card
+
+    for _ in checked(read_table(work.documents, Document), PUBLISH, work.recipe.allow_phi_to, "publish"):
+        pass
+    write_card(work.folder / "README.md", work.recipe, work.inputs)
+    return Outcome(notes={"machine": machine()})
