@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from medloom.generate.config import TASK_KINDS
 from medloom.mine import PairsConfig, pairs_of, target_of
 from medloom.mine.pairs import TARGETS
 from medloom.records import Document, Section, Synonym
@@ -106,7 +107,17 @@ def test_every_kind_has_a_target() -> None:
         "title_text": "text",
         "heading_section": "part",
         "paragraph_next": "part",
+        "keyword_passage": "passage",
+        "question_passage": "passage",
+        "treatment_passage": "passage",
+        "lay_passage": "passage",
+        "passage_question": "question",
     }
+
+
+def test_generated_kinds_and_kinds_of_others_have_a_target() -> None:
+    assert set(TASK_KINDS.values()) <= set(TARGETS)
+    assert target_of("brought_along") == "passage"
 
 
 def test_drops_are_counted() -> None:

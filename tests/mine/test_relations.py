@@ -93,3 +93,30 @@ def test_a_circle_of_parents_ends() -> None:
 def test_names_without_words_do_not_make_two_concepts_one() -> None:
     relations = Relations([Document("a", "s", "???"), Document("b", "s", "!!!")])
     assert relations.related(("s", "a"), ("s", "b")) is None
+
+
+def test_notes_of_one_patient_are_a_group() -> None:
+    relations = Relations(
+        [
+            Document("1", "notes", "One", "Text.", group="p1"),
+            Document("2", "notes", "Two", "Text.", group="p1"),
+            Document("3", "notes", "Three", "Text.", group="p2"),
+            Document("4", "notes", "Four", "Text."),
+            Document("5", "notes", "Five", "Text."),
+            Document("1", "others", "Six", "Text.", group="p1"),
+        ]
+    )
+    notes = {i: ("notes", str(i)) for i in range(1, 6)}
+    assert relations.same_group(notes[1], notes[2])
+    assert not relations.same_group(notes[1], notes[3])
+    assert not relations.same_group(notes[4], notes[5]), "no group is no common group"
+    assert not relations.same_group(notes[1], ("others", "1")), "another source's p1 is another patient"
+    assert not relations.same_group(notes[1], ("notes", "unknown"))
+
+
+def test_a_category_of_codes_is_no_group() -> None:
+    codes = [Document(c, "icd", c, group="A01", categories=("Infections",)) for c in ("A01.1", "A01.2")]
+    relations = Relations(codes)
+    assert not relations.same_group(("icd", "A01.1"), ("icd", "A01.2"))
+    assert relations.is_entry(("icd", "A01.1"))
+    assert not relations.is_entry(("icd", "unknown"))

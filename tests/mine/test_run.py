@@ -66,3 +66,50 @@ def test_records_that_search_the_same_texts() -> None:
     assert group("title_text") == group("name_definition") == ("s", "text")
     assert group("heading_section") == group("paragraph_next") == ("s", "part")
     assert group("lay_name", "other") != group("lay_name")
+
+
+def test_generated_passages_and_questions() -> None:
+    def group(kind: str) -> tuple[str, str]:
+        return target_group(TrainingRecord("q", ("p",), kind, "s", "1"))
+
+    passage = {group(kind) for kind in ("keyword_passage", "question_passage", "treatment_passage", "lay_passage")}
+    assert passage == {("s", "passage")}
+    assert group("passage_question") == ("s", "question")
+
+
+def test_written_negatives_are_encoded_with_the_candidates_and_are_no_candidates_of_others() -> None:
+    records = [
+        TrainingRecord("fever?", ("Fever",), "keyword_passage", "s", "1", negatives=("Chill",)),
+        TrainingRecord("warm?", ("Heat",), "keyword_passage", "s", "2"),
+    ]
+    vectors, counts, origins = Vectors(), dict[str, int](), dict[str, int]()
+    config = NegativesConfig(margin=0.0, like_positive=0.99, per_query=2)
+    mined = list(mine_task_group(records, vectors, Relations([]), config, counts, origins=origins))
+    assert vectors.asked[0] == ("candidates", ["Fever", "Heat", "Chill"], "document")
+    assert [m.negatives for m in mined] == [("Chill", "Heat"), ("Fever",)], "Chill is nearer to warm? than Fever"
+    assert origins == {"written": 1, "dense": 2}
+
+
+def test_a_written_negative_that_answers_another_record_of_the_document_is_known() -> None:
+    records = [
+        TrainingRecord("fever?", ("Fever",), "keyword_passage", "s", "1", negatives=("Chill",)),
+        TrainingRecord("cold?", ("Chill",), "keyword_passage", "s", "1"),
+    ]
+    counts = dict[str, int]()
+    mined = list(mine_task_group(records, Vectors(), Relations([]), NegativesConfig(margin=0.0), counts))
+    assert mined[0].negatives == ()
+    assert counts["same_concept"] >= 1
+
+
+def test_a_guide_or_cross_encoder_that_was_named_must_be_there() -> None:
+    for config in (NegativesConfig(guide="org/guide"), NegativesConfig(cross_encoder="org/cross")):
+        with pytest.raises(ValueError, match="handed over"):
+            list(mine_task_group(RECORDS, Vectors(), Relations([]), config, {}))
+
+
+def test_a_guide_encodes_the_same_texts() -> None:
+    guide, counts = Vectors(), dict[str, int]()
+    config = NegativesConfig(margin=0.0, like_positive=0.99, guide="org/guide")
+    mined = list(mine_task_group(RECORDS, Vectors(), Relations([]), config, counts, guide))
+    assert sorted(name for name, _, _ in guide.asked) == ["candidates", "queries"]
+    assert [m.negatives for m in mined] == [("Heat",), ("Chill",), ("Heat",), ()], "the base's twin changes nothing"

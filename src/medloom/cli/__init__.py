@@ -10,6 +10,8 @@ import typer
 from medloom import __version__
 from medloom.cli.bench import bench
 from medloom.cli.doctor import doctor
+from medloom.cli.generate import generate
+from medloom.cli.mine import export_triplets, mine
 from medloom.cli.run import recipes, run
 from medloom.errors import MedloomError
 
@@ -22,6 +24,9 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(recipes)
+app.command()(generate)
+app.command()(mine)
+app.command("export-triplets")(export_triplets)
 app.command()(doctor)
 app.add_typer(bench, name="bench")
 

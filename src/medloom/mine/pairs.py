@@ -16,7 +16,7 @@ from medloom.text import paragraphs, text_key
 from medloom.text.normalise import one_line
 
 Kind = Literal["lay_name", "synonym_name", "name_definition", "title_text", "heading_section", "paragraph_next"]
-Target = Literal["title", "text", "part"]
+Target = Literal["title", "text", "part", "passage", "question"]
 _Pair = tuple[str, str]
 
 TARGETS: dict[str, Target] = {
@@ -26,7 +26,13 @@ TARGETS: dict[str, Target] = {
     "title_text": "text",
     "heading_section": "part",
     "paragraph_next": "part",
+    "keyword_passage": "passage",
+    "question_passage": "passage",
+    "treatment_passage": "passage",
+    "lay_passage": "passage",
+    "passage_question": "question",
 }
+"""Of each kind of pair, what it must find. The last five kinds are those of generated queries."""
 
 
 class PairsConfig(BaseModel):
@@ -45,8 +51,11 @@ class PairsConfig(BaseModel):
 
 
 def target_of(kind: str) -> Target:
-    """Which part of a document a pair of this kind must find: its title, its text, or a part of it."""
-    return TARGETS[kind]
+    """What a pair of this kind must find: a document's title, its text, a part or a passage of it, or a question.
+
+    A kind that is not medloom's own (of records brought along) finds a passage.
+    """
+    return TARGETS.get(kind, "passage")
 
 
 def pairs_of(document: Document, config: PairsConfig, counts: dict[str, int]) -> Iterator[TrainingRecord]:
@@ -89,12 +98,12 @@ def _synonyms(document: Document, config: PairsConfig) -> Iterator[_Pair]:
 
 
 def _definitions(document: Document, config: PairsConfig) -> Iterator[_Pair]:
-    if _is_concept(document) and document.title and document.text:
+    if is_concept(document) and document.title and document.text:
         yield document.title, document.text
 
 
 def _titles(document: Document, config: PairsConfig) -> Iterator[_Pair]:
-    if not _is_concept(document) and document.title and document.text:
+    if not is_concept(document) and document.title and document.text:
         yield document.title, document.text
 
 
@@ -121,7 +130,7 @@ _FORMS: dict[str, Callable[[Document, PairsConfig], Iterator[_Pair]]] = {
 }
 
 
-def _is_concept(document: Document) -> bool:
+def is_concept(document: Document) -> bool:
     """Whether the document is an entry of a terminology rather than prose."""
     return bool(document.parents or document.synonyms or document.categories)
 

@@ -1,9 +1,10 @@
-"""What is known of two concepts before any model looks: equal names, ancestry."""
+"""What is known of two documents before any model looks: equal names, ancestry, one patient."""
 
 from collections.abc import Iterable
 from functools import cache
 from typing import Literal
 
+from medloom.mine.pairs import is_concept
 from medloom.records import Document
 from medloom.text import text_key
 
@@ -12,20 +13,26 @@ Related = Literal["same_concept", "ancestor_or_descendant"]
 
 
 class Relations:
-    """Names and ancestry of documents, for telling a hard negative from a false one.
+    """Names, ancestry and groups of documents, for telling a hard negative from a false one.
 
     Args:
-        documents: The documents of all sources; consumed once, only names and parents are kept.
+        documents: The documents of all sources; consumed once, only names, parents and groups are kept.
     """
 
     def __init__(self, documents: Iterable[Document]) -> None:
         self._names: dict[Concept, frozenset[str]] = {}
         self._parents: dict[Concept, tuple[str, ...]] = {}
+        self._groups: dict[Concept, str] = {}
+        self._entries: set[Concept] = set()
         for document in documents:
             concept = (document.source, document.id)
             self._names[concept] = frozenset(key for name in document.names() if (key := text_key(name)))
             if document.parents:
                 self._parents[concept] = document.parents
+            if is_concept(document):
+                self._entries.add(concept)
+            elif document.group:
+                self._groups[concept] = document.group
         self._above = cache(self._ancestors)
 
     def related(self, a: Concept, b: Concept) -> Related | None:
@@ -35,6 +42,19 @@ class Relations:
         if b in self._above(a) or a in self._above(b):
             return "ancestor_or_descendant"
         return None
+
+    def same_group(self, a: Concept, b: Concept) -> bool:
+        """Whether two documents of one source are of one group: one patient's notes, say.
+
+        Entries of a terminology have no group here. Theirs is there for the split, and may be a whole category of diseases,
+        in which the best hard negatives are found.
+        """
+        group = self._groups.get(a)
+        return group is not None and a[0] == b[0] and group == self._groups.get(b)
+
+    def is_entry(self, concept: Concept) -> bool:
+        """Whether the document is an entry of a terminology rather than prose; a document that is not known is prose."""
+        return concept in self._entries
 
     def is_name(self, text: str, concept: Concept) -> bool:
         """Whether the text is one of the concept's names."""

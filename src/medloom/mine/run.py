@@ -4,9 +4,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from medloom.mine.negatives import NegativesConfig, Pool, VectorFile, mine_negatives
+from medloom.mine.candidates import Pool, VectorFile
+from medloom.mine.config import NegativesConfig
+from medloom.mine.negatives import mine_negatives
 from medloom.mine.pairs import target_of
 from medloom.mine.relations import Concept, Relations
+from medloom.mine.rerank import Guide, PairScorer
 from medloom.records import TrainingRecord
 
 
@@ -21,6 +24,9 @@ def mine_task_group(
     relations: Relations,
     config: NegativesConfig,
     counts: dict[str, int],
+    guide: VectorFile | None = None,
+    cross: PairScorer | None = None,
+    origins: dict[str, int] | None = None,
 ) -> Iterator[TrainingRecord]:
     """Mine negatives for one group among its own positives, which the guard has already cleared of test text.
 
@@ -28,16 +34,33 @@ def mine_task_group(
         records: Records of one :func:`target_group`.
         encode: Gives the vectors of texts under a name, from disk.
         relations: What is known of the concepts.
-        config: Depth, margin and number.
+        config: Methods, depth, margins and number.
         counts: Increased by reason, in place.
+        guide: Gives the vectors of the guide model; needed where ``config.guide`` names one.
+        cross: The cross-encoder; needed where ``config.cross_encoder`` names one.
+        origins: Increased by where each negative came from (``written``, ``dense``, ``bm25``), in place.
+
+    Raises:
+        ValueError: The settings name a guide or a cross-encoder, and none was given.
     """
+    if (config.guide and guide is None) or (config.cross_encoder and cross is None):
+        raise ValueError("the settings name a guide or a cross-encoder that was not handed over")
     owners: dict[str, set[Concept]] = {}
     for record in records:
         for positive in record.positives:
             owners.setdefault(positive, set()).add((record.source, record.doc_id))
+    found = len(owners)
+    for record in records:
+        for negative in record.negatives:
+            owners.setdefault(negative, set())
     texts = list(owners)
     row = {text: number for number, text in enumerate(texts)}
-    pool = Pool(texts, [tuple(sorted(owners[text])) for text in texts], encode("candidates", texts, "document"))
-    queries = encode("queries", [record.query for record in records], "query")
+    concepts = [tuple(sorted(owners[text])) for text in texts]
+    pool = Pool(texts, concepts, encode("candidates", texts, "document"), len(texts) - found)
+    asked = [record.query for record in records]
+    queries = encode("queries", asked, "query")
     own = np.array([row[record.positives[0]] for record in records], dtype=np.int64)
-    yield from mine_negatives(records, queries, own, pool, relations, config, counts)
+    second = None
+    if guide is not None:
+        second = Guide(guide("queries", asked, "query"), guide("candidates", texts, "document"))
+    yield from mine_negatives(records, queries, own, pool, relations, config, counts, second, cross, origins)

@@ -52,7 +52,7 @@ STAGES: tuple[Stage, ...] = (
         1,
         ("documents", "guard"),
         lambda r: r.negatives.model_dump(mode="json") | {"precision": r.evaluate.precision},
-        base_hash,
+        model.mining_models,
         model.mine,
         resumable=True,
     ),

@@ -9,36 +9,57 @@ from medloom.artifacts import read_table, write_json, write_table
 from medloom.errors import StageError
 from medloom.identity import file_digest
 from medloom.meter import machine
+from medloom.recipe import Recipe
 from medloom.records import Document, TrainingRecord
-from medloom.stages.base import HELD_OUT, MINED, TEST, TRAIN, Outcome, Work
+from medloom.stages.base import HELD_OUT, MINED, TEST, TRAIN, Outcome, Work, base_hash
 
 
 def mine(work: Work) -> Outcome:
     """Find hard negatives for every training pair."""
     from medloom.encode import VectorFolder, load_encoder, resolve_model
+    from medloom.encode.cross import load_cross_encoder, resolve_cross_encoder
     from medloom.mine.relations import Relations
     from medloom.mine.run import mine_task_group, target_group
 
-    source = work.inputs["guard"] / TRAIN
+    source, folder, precision = work.inputs["guard"] / TRAIN, work.recipe.folder, work.recipe.evaluate.precision
     config = work.recipe.negatives
     outcome = Outcome()
     records = list(read_table(source, TrainingRecord))
     outcome.rows_in = len(records)
-    if config.per_query == 0:
+    if config.per_query == 0 and not any(record.negatives for record in records):
         outcome.rows_out = write_table(work.folder / MINED, iter(records), TrainingRecord)
         return outcome
-    encoder = load_encoder(resolve_model(work.recipe.base, work.recipe.folder), work.recipe.evaluate.precision)
+    encoder = load_encoder(resolve_model(work.recipe.base, folder), precision)
+    guide = load_encoder(resolve_model(config.guide, folder), precision) if config.guide else None
+    cross = load_cross_encoder(resolve_cross_encoder(config.cross_encoder, folder)) if config.cross_encoder else None
     relations = Relations(read_table(work.documents, Document))
     what = file_digest(source)
+    origins: dict[str, int] = {}
 
     def mined() -> Iterator[TrainingRecord]:
         for (name, target), group in groupby(sorted(records, key=target_group), key=target_group):
-            vectors = VectorFolder(encoder, work.folder / "vectors" / f"{name}-{target}", what)
-            yield from mine_task_group(list(group), vectors, relations, config, outcome.counts)
+            place = work.folder / "vectors" / f"{name}-{target}"
+            vectors = VectorFolder(encoder, place, what)
+            guided = VectorFolder(guide, place / "guide", what) if guide else None
+            yield from mine_task_group(list(group), vectors, relations, config, outcome.counts, guided, cross, origins)
 
     outcome.rows_out = write_table(work.folder / MINED, mined(), TrainingRecord)
+    outcome.notes = {"negatives": dict(sorted(origins.items()))}
     shutil.rmtree(work.folder / "vectors", ignore_errors=True)
     return outcome
+
+
+def mining_models(recipe: Recipe) -> dict[str, str]:
+    """Content hashes of the models that mining asks."""
+    from medloom.encode import resolve_model
+    from medloom.encode.cross import resolve_cross_encoder
+
+    config = recipe.negatives
+    guide = {"guide": resolve_model(config.guide, recipe.folder).hash} if config.guide else {}
+    cross = (
+        {"cross_encoder": resolve_cross_encoder(config.cross_encoder, recipe.folder).hash} if config.cross_encoder else {}
+    )
+    return base_hash(recipe) | guide | cross
 
 
 def train(work: Work) -> Outcome:

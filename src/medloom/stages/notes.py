@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 from medloom.artifacts import read_table, write_table
 from medloom.deid.gate import checked
 from medloom.errors import StageError
-from medloom.identity import file_digest
 from medloom.recipe import Recipe
 from medloom.records import Document
-from medloom.stages.base import DOCUMENTS, Outcome, Work
+from medloom.stages.base import DOCUMENTS, Outcome, Work, base_hash
 from medloom.stages.gate import Open, count_open
 
 if TYPE_CHECKING:
@@ -88,14 +87,12 @@ def generate_settings(recipe: Recipe) -> dict[str, Any]:
 def model_hash(recipe: Recipe) -> dict[str, str]:
     """Content hash of a language model that runs here, and of the base model where it checks round trips."""
     from medloom.generate.chat import LOCAL
-    from medloom.generate.models import local_file
-    from medloom.stages.base import base_hash
+    from medloom.generate.models import open_chat
 
     config = recipe.generate
     if config is None:
         return {}
-    model = config.model or ""
-    local = {"model": file_digest(local_file(model))} if model.startswith(LOCAL) else {}
+    local = {"model": open_chat(config.model).name} if config.model and config.model.startswith(LOCAL) else {}
     return local | (base_hash(recipe) if config.checks.round_trip == "base" else {})
 
 

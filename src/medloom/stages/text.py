@@ -8,8 +8,8 @@ from medloom.artifacts import read_table, write_table
 from medloom.errors import StageError
 from medloom.recipe import Recipe
 from medloom.records import Document, TrainingRecord
-from medloom.stages.gate import Open, count_open
 from medloom.stages.base import DOCUMENTS, GENERATED, HELD_OUT, PAIRS, TEST, TRAIN, Outcome, Work
+from medloom.stages.gate import Open, count_open
 
 
 def collect(work: Work) -> Outcome:
@@ -112,3 +112,8 @@ def guard(work: Work) -> Outcome:
             "negatives_removed": counts.negatives,
         },
     )
+
+
+def source_hashes(recipe: Recipe) -> dict[str, str]:
+    """Content hashes of what the sources read."""
+    return {f"{source.name}/{name}": value for source in recipe.sources for name, value in source.inputs().items()}
