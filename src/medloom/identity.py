@@ -23,8 +23,9 @@ _MODEL_JSON = (
 
 
 def digest(value: Any) -> str:  # noqa: ANN401
-    """SHA-256 (hex) of a JSON value, whatever the order of its keys."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    """SHA-256 (hex) of a JSON value, whatever the order of its keys; half surrogates may be in it."""
+    whole = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def text_hash(text: str, size: int = 12) -> bytes:

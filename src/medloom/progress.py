@@ -18,6 +18,13 @@ class Advance(Protocol):
         """Report ``n`` more."""
 
 
+class NotedAdvance(Protocol):
+    """Reports that ``n`` more units are done, and what else there is to say."""
+
+    def __call__(self, n: int = 1, note: str = "") -> None:
+        """Report ``n`` more; the note takes the place of the last one."""
+
+
 @contextmanager
 def shown_on(console: "Console") -> Iterator[None]:
     """Show the bars of everything inside on ``console``."""
@@ -37,9 +44,16 @@ def bar(label: str, total: int | None = None, unit: str = "") -> Iterator[Advanc
         total: Units in all, where known.
         unit: What is counted, for the rate.
     """
+    with noted_bar(label, total, unit) as advance:
+        yield lambda n=1: advance(n)
+
+
+@contextmanager
+def noted_bar(label: str, total: int | None = None, unit: str = "") -> Iterator[NotedAdvance]:
+    """A :func:`bar` with a note at its end that can change: failures, tokens."""
     console = _console.get()
     if console is None:
-        yield lambda n=1: None
+        yield lambda n=1, note="": None
         return
     from rich.progress import (
         BarColumn,
@@ -57,7 +71,8 @@ def bar(label: str, total: int | None = None, unit: str = "") -> Iterator[Advanc
         TextColumn(unit),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(label, total=total)
-        yield lambda n=1: progress.advance(task, n)
+        task = progress.add_task(label, total=total, note="")
+        yield lambda n=1, note="": progress.update(task, advance=n, note=note)

@@ -125,7 +125,7 @@ def test_report_and_card_say_what_was_done(finished: RunResult) -> None:
     page = (finished.folder / "report.html").read_text("utf-8")
     assert "Identifiers replaced" in page and "Generated queries" in page
     card = (finished.folder / "model" / "README.md").read_text("utf-8")
-    assert "safe-harbor/" in card and "without a language model" in card and "allow_phi_to: [" not in card
+    assert "safe-harbor/" in card and "without a language model" in card and "not de-identified go to" not in card
 
 
 def test_a_second_run_does_nothing(finished: RunResult, notes: Path) -> None:

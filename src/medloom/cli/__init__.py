@@ -9,6 +9,7 @@ import typer
 
 from medloom import __version__
 from medloom.cli.bench import bench
+from medloom.cli.deid import deid
 from medloom.cli.doctor import doctor
 from medloom.cli.generate import generate
 from medloom.cli.mine import export_triplets, mine
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(recipes)
+app.command()(deid)
 app.command()(generate)
 app.command()(mine)
 app.command("export-triplets")(export_triplets)

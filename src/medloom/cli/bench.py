@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from medloom.errors import MedloomError
+from medloom.errors import MedloomError, ModelError
 
 if TYPE_CHECKING:
     from medloom.bench.base import ChatModel, Mode
@@ -253,9 +253,12 @@ def _data(data: list[str] | None) -> "list[DocumentsInput]":
 
 
 def _chat(where: str) -> "ChatModel":
-    from medloom.bench.chat import OpenAIChat
+    from medloom.generate.models import SimpleChat, open_chat
 
-    return OpenAIChat(where)
+    try:
+        return SimpleChat(open_chat(where))
+    except ModelError as error:
+        raise MedloomError(f"--chat {where}: {error}") from error
 
 
 def _cache_folder() -> Path:

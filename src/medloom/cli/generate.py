@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from medloom.generate.config import GenerateConfig
+    from medloom.generate.forecast import CallForecast
     from medloom.generate.run import Summary
     from medloom.mine.negatives import VectorFile
 
@@ -35,7 +36,9 @@ def generate(
     allow_phi_to: Annotated[
         list[str] | None, typer.Option(help="A host that patient text may go to as it is. Repeatable; recorded.")
     ] = None,
-    base: Annotated[str, typer.Option(help="Checks round trips where checks.round_trip is base.")] = "builtin:all-MiniLM-L6-v2",
+    base: Annotated[
+        str, typer.Option(help="Checks round trips where checks.round_trip is base.")
+    ] = "builtin:all-MiniLM-L6-v2",
     calls: Annotated[Path | None, typer.Option(help="The table of calls; calls.sqlite in OUT if not given.")] = None,
     seed: Annotated[int, typer.Option(help="Draws the documents where limit is set.")] = 7,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Ask again where a call failed for good.")] = False,
@@ -50,8 +53,8 @@ def generate(
 
     from medloom.artifacts import disk_errors, write_json
     from medloom.deid.gate import checked
+    from medloom.generate.run import foresee, open_model
     from medloom.generate.run import generate as generate_records
-    from medloom.generate.run import open_model
     from medloom.progress import shown_on
     from medloom.sources.files import FieldMap
     from medloom.sources.opened import OpenedDocuments
@@ -65,7 +68,8 @@ def generate(
     host = chat.host if chat else None
     if dry_run:
         with bars:
-            _forecast(opened, config, calls or out / "calls.sqlite", chat.name if chat else None, seed, as_json)
+            summary, forecast = foresee(opened, config, calls or out / "calls.sqlite", chat, seed)
+        _show_forecast(summary, forecast, as_json)
         return
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -110,6 +114,27 @@ def _vectors(base: str, out: Path, what: str) -> "VectorFile":
     from medloom.encode import VectorFolder, load_encoder, resolve_model
 
     return VectorFolder(load_encoder(resolve_model(base)), out / "vectors", what)
+
+
+def _show_forecast(summary: "Summary", forecast: "CallForecast | None", as_json: bool) -> None:
+    from dataclasses import asdict
+
+    facts = {"mode": summary.mode, "model": summary.model, "documents": summary.documents, "left_out": summary.left_out}
+    if as_json:
+        print(json.dumps(facts | (asdict(forecast) if forecast else {"calls": 0}), indent=2))
+        return
+    print(f"{summary.documents:,} documents ({summary.left_out:,} left out), mode {summary.mode}, model {summary.model}")
+    if forecast is None:
+        print("no calls: the queries are made from the text")
+        return
+    print(f"{forecast.calls:,} calls, {forecast.done:,} of them done before")
+    print(f"{forecast.prompt_tokens:,} tokens of prompts, {forecast.completion_tokens:,} of answers")
+    print(f"(at most {forecast.most_completion_tokens:,} of answers)")
+    if forecast.most_cost:
+        print(f"cost: {forecast.cost:,.2f} (at most {forecast.most_cost:,.2f})")
+    if forecast.seconds is not None:
+        print(f"time: about {forecast.seconds / 3600:.1f} hours at the rate of the calls so far")
+    print(forecast.basis)
 
 
 def _as_json(summary: "Summary") -> dict[str, Any]:

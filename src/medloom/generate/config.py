@@ -1,8 +1,8 @@
 """What is generated, by which model, within which limits."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
 
 QueryKind = Literal["keyword", "question", "treatment", "lay", "absent"]
 Mode = Literal["one-shot", "evidence-first", "extractive"]
@@ -57,7 +57,7 @@ class GenerateConfig(BaseModel):
         default=None,
         description="openai:http://HOST/v1#MODEL, or gguf:PATH for a model that runs here; not needed for extractive.",
     )
-    kinds: dict[QueryKind, int] = Field(
+    kinds: dict[QueryKind, NonNegativeInt] = Field(
         default={"keyword": 2, "question": 2, "treatment": 2, "lay": 1, "absent": 1},
         description="How many queries of each kind to ask for, for each document.",
     )
@@ -72,7 +72,11 @@ class GenerateConfig(BaseModel):
     max_tokens: int = Field(default=2048, ge=16, description="Longest answer, in tokens.")
     concurrency: int = Field(default=8, ge=1, le=512, description="Calls in flight at once.")
     timeout: float = Field(default=120.0, gt=0, description="Seconds to wait for an answer.")
-    retries: int = Field(default=6, ge=0, description="Tries after the first, with growing pauses.")
+    retries: int = Field(
+        default=6,
+        ge=0,
+        description="Tries after the first, with growing pauses; only those count that others got answered in.",
+    )
     max_wait: float = Field(
         default=900.0, ge=0, description="Seconds to go on trying while the server answers nothing at all, before giving up."
     )
@@ -87,3 +91,11 @@ class GenerateConfig(BaseModel):
         description="When a limit is reached: stop, to be gone on with under a higher one; or go on with what is there.",
     )
     checks: Checks = Field(default=Checks(), description="What a generated query must pass.")
+
+    @model_validator(mode="after")
+    def _limits_can_be_told(self) -> Self:
+        if self.max_cost is not None and not any(self.price):
+            raise ValueError("max_cost needs price: the cost of a million tokens of prompts and of answers")
+        if not any(self.kinds.values()):
+            raise ValueError("kinds asks for no query at all: give one of them a number above 0")
+        return self

@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +23,12 @@ from medloom.records import Document, TrainingRecord
 
 if TYPE_CHECKING:
     from medloom.generate.checks import Checker
+    from medloom.generate.forecast import CallForecast
     from medloom.mine.negatives import VectorFile
 
 GENERATED, REJECTS = "generated.parquet", "rejects.jsonl"
 _CANDIDATES, _JUDGED = "candidates.parquet", "judged.parquet"
+_SPENT = ("asked", "prompt_tokens", "completion_tokens", "cost", "seconds")
 _FATES = ("done", "rejected", "failed", "not_asked")
 
 
@@ -86,10 +89,31 @@ def open_model(config: GenerateConfig) -> ChatModel | None:
         return None
     if config.model is None:
         raise StageError(
-            f"generate: mode {config.mode} needs a model: set generate.model to openai:http://HOST/v1#MODEL or gguf:PATH, or "
-            "generate.mode to extractive, which needs none"
+            f"generate: mode {config.mode} needs a model: set generate.model to openai:http://HOST/v1#MODEL or gguf:PATH, "
+            "or generate.mode to extractive, which needs none"
         )
     return open_chat(config.model, timeout=config.timeout, concurrency=config.concurrency)
+
+
+def foresee(
+    documents: Callable[[], Iterable[Document]], config: GenerateConfig, calls: Path, model: ChatModel | None, seed: int
+) -> tuple[Summary, "CallForecast | None"]:
+    """Count documents, calls, tokens and cost of :func:`generate` with the same arguments; nothing is asked.
+
+    Returns:
+        A summary of which only the documents are known, and the forecast; None where no model is asked.
+    """
+    from medloom.generate.forecast import forecast
+
+    summary = Summary(config.mode, model.name if model else "extractive")
+    chosen = _chosen(documents, config, seed, summary)
+    if model is None:
+        return summary, None
+    asks = writer_for(config, chosen, model, seed).asks()
+    if not calls.is_file():
+        return summary, forecast(asks, model.name, None, config)
+    with CallStore(calls) as store:
+        return summary, forecast(asks, model.name, store, config)
 
 
 def generate(
@@ -130,12 +154,13 @@ def generate(
     writer = writer_for(config, chosen, model, seed)
     with CallStore(calls) as store, (folder / REJECTS).open("a", encoding="utf-8") as rejects:
         if model is not None:
-            _call(writer.asks, model, store, config, summary, retry_failed)
+            per_document = sum(config.kinds.values()) if config.mode == "evidence-first" else 1
+            _call(writer.asks, model, store, config, summary, retry_failed, summary.documents * per_document)
         job = _Job(config, folder, store, writer, detector, summary, _Rejects(rejects, summary))
         fates = job.collect(chosen)
         job.try_round_trip(vectors)
         if config.checks.judge and model is not None:
-            _call(job.judge_asks, model, store, config, summary, retry_failed)
+            _call(job.all_asks, model, store, config, summary, retry_failed, None)
         job.finish(model)
     job.settle(fates)
     return summary
@@ -169,6 +194,7 @@ class _Job:
     detector: Detector | None
     summary: Summary
     rejects: _Rejects
+    kept: set[tuple[str, str]] = field(default_factory=set)
 
     def collect(self, documents: Callable[[], Iterable[Document]]) -> dict[tuple[str, str], str]:
         """Parse and check what was written for each document; returns what became of each, so far."""
@@ -232,11 +258,12 @@ class _Job:
         write_table(self.folder / _JUDGED, (r for r, kept in zip(records, keep, strict=True) if kept), TrainingRecord)
         (self.folder / _CANDIDATES).unlink()
 
-    def judge_asks(self) -> Iterator[Ask]:
-        """One question to the judge for each record."""
+    def all_asks(self) -> Iterator[Ask]:
+        """The job's calls up to here, and one to the judge for each record: limits count them together."""
         from medloom.generate.judge import judge_ask
 
-        return (judge_ask(r, self.config) for r in read_table(self.folder / _JUDGED, TrainingRecord))
+        records = read_table(self.folder / _JUDGED, TrainingRecord)
+        return chain(self.writer.asks(), (judge_ask(record, self.config) for record in records))
 
     def finish(self, model: ChatModel | None) -> None:
         """Write what the judge lets pass, or all if there is none."""
@@ -248,6 +275,7 @@ class _Job:
                     self.rejects.record(record, "judge")
                     continue
                 kinds[record.task] += 1
+                self.kept.add((record.source, record.doc_id))
                 yield record
 
         self.summary.records = write_table(self.folder / GENERATED, records(), TrainingRecord)
@@ -262,10 +290,7 @@ class _Job:
 
     def settle(self, fates: dict[tuple[str, str], str]) -> None:
         """Say of every document what became of it: the four add up to all."""
-        for record in read_table(
-            self.folder / GENERATED, TrainingRecord, ["source", "doc_id", "query", "positives", "kind"]
-        ):
-            fates[record.source, record.doc_id] = "done"
+        fates.update(dict.fromkeys(self.kept, "done"))
         totals = Counter(fates.values())
         for name in _FATES:
             setattr(self.summary, name, totals[name])
@@ -278,16 +303,14 @@ def _call(
     config: GenerateConfig,
     summary: Summary,
     retry_failed: bool,
+    total: int | None,
 ) -> None:
     from medloom.generate.runner import run_calls
 
-    counts = asdict(run_calls(asks, model, store, config, retry_failed=retry_failed))
-    for name, value in counts.items():
-        before = summary.calls.get(name)
-        if isinstance(value, dict):
-            summary.calls[name] = dict(Counter(before or {}) + Counter(value))
-        else:
-            summary.calls[name] = value + (before or 0)
+    counts = asdict(run_calls(asks, model, store, config, total, retry_failed=retry_failed))
+    for name in _SPENT:
+        counts[name] += summary.calls.get(name, 0)
+    summary.calls = counts | {"cached": counts["answered"] - counts["asked"]}
 
 
 def _chosen(
@@ -315,8 +338,8 @@ def _chosen(
     summary.left_out = total - summary.documents
     if not summary.documents:
         raise StageError(
-            f"generate: none of {total:,} documents has at least {config.min_words} words of text: check the source's fields, "
-            "generate.sources, or lower generate.min_words"
+            f"generate: none of {total:,} documents has at least {config.min_words} words of text: check the source's "
+            "fields, generate.sources, or lower generate.min_words"
         )
 
     def wanted() -> Iterator[Document]:

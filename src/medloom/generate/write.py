@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal, Protocol
 
 from medloom.generate.calls import CallStore
@@ -13,15 +14,6 @@ from medloom.progress import bar
 from medloom.records import Document
 
 Fate = Literal["rejected", "failed", "not_asked"]
-_TREATMENT_PARTS = (
-    "plan",
-    "medications",
-    "procedure",
-    "hospital course",
-    "follow-up",
-    "discharge instructions",
-    "assessment",
-)
 
 
 @dataclass
@@ -94,7 +86,7 @@ class _OneShot:
 
         out = Written()
         key = one_shot(document, self.config).key(self.model)
-        _read(document, key, store, out, lambda answer: parse_one_shot(answer, key, self.config))
+        _read(document, key, store, out, partial(parse_one_shot, key=key, config=self.config))
         return out
 
 
@@ -106,7 +98,10 @@ class _EvidenceFirst:
     stats: PhraseStats
 
     def asks(self) -> Iterator[Ask]:
-        return (ask for document in self.documents() for _, _, ask in self._plan(document))
+        """Kind by kind: calls of one kind begin alike, and an engine reads what it has just read in no time."""
+        for kind in self.config.kinds:
+            for document in self.documents():
+                yield from (ask for planned, _, ask in self._plan(document) if planned == kind)
 
     def written(self, document: Document, store: CallStore) -> Written:
         from medloom.generate.parse import parse_query
@@ -116,20 +111,20 @@ class _EvidenceFirst:
         fates = []
         for kind, passage, ask in plan:
             key = ask.key(self.model)
-            _read(document, key, store, out, lambda a, k=key, p=passage, q=kind: parse_query(a, k, p, q, self.config))
+            _read(document, key, store, out, partial(parse_query, key=key, passage=passage, kind=kind, config=self.config))
             fates.append(out.fate)
         out.fate = next((fate for fate in ("failed", "not_asked") if fate in fates), "rejected")
         return out
 
     def _plan(self, document: Document) -> list[tuple[QueryKind, Passage, Ask]]:
         """Which passage is put to the model for which kind of query."""
-        from medloom.generate.evidence import choose
+        from medloom.generate.evidence import TREATMENT, choose
         from medloom.generate.prompts import evidence_first
 
         text = shown_text(document)
         kinds: list[QueryKind] = [kind for kind, n in self.config.kinds.items() for _ in range(n)]
         general = choose(text, sum(kind != "treatment" for kind in kinds), self.stats)
-        treatment = choose(text, kinds.count("treatment"), self.stats, _TREATMENT_PARTS)
+        treatment = choose(text, kinds.count("treatment"), self.stats, TREATMENT)
         passages = {False: iter(_repeated(general)), True: iter(_repeated(treatment))}
         plan: list[tuple[QueryKind, Passage, Ask]] = []
         for kind in kinds:
