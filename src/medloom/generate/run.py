@@ -145,23 +145,25 @@ def generate(
         BudgetReached: A limit was reached and ``on_budget`` says to stop.
         MedloomError: The server refuses, or is gone for longer than ``max_wait``.
     """
+    from filelock import FileLock
+
     from medloom.deid.detect import best_available
 
     detector = best_available() if config.checks.identifiers else None
     summary = Summary(config.mode, model.name if model else "extractive", detector=detector.name if detector else "")
     chosen = _chosen(documents, config, seed, summary)
-    (folder / REJECTS).unlink(missing_ok=True)
     writer = writer_for(config, chosen, model, seed)
-    with CallStore(calls) as store, (folder / REJECTS).open("a", encoding="utf-8") as rejects:
+    with CallStore(calls) as store:
         if model is not None:
             per_document = sum(config.kinds.values()) if config.mode == "evidence-first" else 1
             _call(writer.asks, model, store, config, summary, retry_failed, summary.documents * per_document)
-        job = _Job(config, folder, store, writer, detector, summary, _Rejects(rejects, summary))
-        fates = job.collect(chosen)
-        job.try_round_trip(vectors)
-        if config.checks.judge and model is not None:
-            _call(job.all_asks, model, store, config, summary, retry_failed, None)
-        job.finish(model)
+        with FileLock(calls.with_suffix(".lock")), (folder / REJECTS).open("w", encoding="utf-8") as rejects:
+            job = _Job(config, folder, store, writer, detector, summary, _Rejects(rejects, summary))
+            fates = job.collect(chosen)
+            job.try_round_trip(vectors)
+            if config.checks.judge and model is not None:
+                _call(job.all_asks, model, store, config, summary, retry_failed, None)
+            job.finish(model)
     job.settle(fates)
     return summary
 
@@ -278,7 +280,9 @@ class _Job:
                 self.kept.add((record.source, record.doc_id))
                 yield record
 
-        self.summary.records = write_table(self.folder / GENERATED, records(), TrainingRecord)
+        whole = self.folder / f"{GENERATED}.tmp"
+        self.summary.records = write_table(whole, records(), TrainingRecord)
+        whole.replace(self.folder / GENERATED)
         self.summary.kinds = dict(sorted(kinds.items()))
         (self.folder / _JUDGED).unlink()
 

@@ -93,7 +93,7 @@ def _capital_beside(page: Page, i: int) -> bool:
 def _initial_and_last(page: Page, i: int, known: Names) -> int:
     """``K. Boateng``: a dotted initial before a last name that is nothing else."""
     text, j = page.text, i
-    while j < len(page.tokens) and page.tokens[j].shape == "I" and text[page.tokens[j].end : page.tokens[j].end + 1] == ".":
+    while j < min(len(page.tokens), i + 4) and page.tokens[j].shape == "I" and text[page.tokens[j].end : page.tokens[j].end + 1] == ".":
         j += 1
         if j < len(page.tokens) and page.gap(j - 1) not in (". ", "."):
             return i
