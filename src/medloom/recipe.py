@@ -295,7 +295,7 @@ def _fields_at(model: type[BaseModel], location: _Path, data: Mapping[str, Any])
     if location[:1] == ("sources",):
         source = known_sources()[data["sources"][location[1]]["type"]]
         return list(FieldMap.model_fields if location[2:3] == ("fields",) else source.model_fields)
-    fields = model.model_fields
+    fields: Mapping[str, Any] = model.model_fields
     for part in location:
         fields = _inner_fields(fields[str(part)].annotation) if str(part) in fields else {}
     return list(fields)

@@ -6,6 +6,7 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from medloom.generate.chat import Answer
 from medloom.generate.config import GenerateConfig
 from medloom.generate.drafts import Draft, Passage

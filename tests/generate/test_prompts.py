@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+
 from medloom.generate.config import Checks, GenerateConfig, QueryKind
 from medloom.generate.drafts import Passage
 from medloom.generate.prompts import KINDS, as_data, evidence_first, one_shot

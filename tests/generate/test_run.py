@@ -133,7 +133,7 @@ def test_a_changed_check_costs_no_call(tmp_path: Path) -> None:
 
 
 def test_each_bad_answer_is_one_reject_and_the_rest_goes_on(tmp_path: Path) -> None:
-    bad = {
+    bad: dict[int, str | Exception] = {
         0: "I'm sorry, but I cannot help with medical notes.",
         1: '{"keyword": [{"passage": "The pat',
         2: "```json\n" + json.dumps(good(2)) + "\n```",
@@ -144,10 +144,10 @@ def test_each_bad_answer_is_one_reject_and_the_rest_goes_on(tmp_path: Path) -> N
         7: json.dumps({"question": [item(7, "gout?")]}),
         8: CallFailed("too long"),
     }
-    summary, records, rejects = go(tmp_path, Scripted(lambda n, ask: bad[n] if n in bad else answers(n, ask)))  # type: ignore[return-value]
+    summary, records, rejects = go(tmp_path, Scripted(lambda n, ask: bad[n] if n in bad else answers(n, ask)))
     by_note = {reject["doc_id"]: reject["reason"] for reject in rejects}
     assert by_note["n0"] == "refusal" and by_note["n5"] == "not_verbatim" and by_note["n6"] == "mentions_note"
-    assert by_note["n7"] == "too_short" and by_note["n8"].startswith("call_")
+    assert by_note["n7"] == "too_short" and by_note["n8"] == "call_failed"
     assert {"n1", "n3", "n4"} <= by_note.keys() and "n2" not in by_note
     assert (summary.done, summary.rejected, summary.failed) == (5, 6, 1)
     assert {r.doc_id for r in records} == {"n2", "n5", "n9", "n10", "n11"}

@@ -30,10 +30,9 @@ _FORMED = re.compile(
 )
 _MOST_AHEAD = 2
 MONTHS = frozenset(
-    "january february march april may june july august september october november december "
-    "jan feb mar apr jun jul aug sep sept oct nov dec".split()
+    ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec"]
 )
-WEEKDAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())
+WEEKDAYS = frozenset(["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"])
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ def lexicon() -> Lexicon:
 
 def _never_ordinary(lower: frozenset[str]) -> frozenset[str]:
     """Names that a definition happens to write in lower case."""
-    return lower & frozenset("derrick amelia chester vera".split())
+    return lower & frozenset(["derrick", "amelia", "chester", "vera"])
 
 
 def _data(package: str, pattern: str) -> Path:

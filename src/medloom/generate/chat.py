@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 from medloom.errors import MedloomError
 from medloom.identity import digest
 
-
 ENDPOINT, LOCAL = "openai:", "gguf:"
 
 

@@ -56,6 +56,7 @@ class Reject:
         query: The query, where there is one.
         evidence: What it claimed as its passage.
         prompt: Key of the call.
+        detail: Why the call failed, where it did.
     """
 
     doc_id: str
@@ -65,6 +66,7 @@ class Reject:
     query: str = ""
     evidence: str = ""
     prompt: str = ""
+    detail: str = ""
 
 
 def shown_text(document: Document) -> str:

@@ -109,7 +109,7 @@ def foresee(
     chosen = _chosen(documents, config, seed, summary)
     if model is None:
         return summary, None
-    asks = writer_for(config, chosen, model, seed).asks()
+    asks = writer_for(config, chosen, model, seed, {}).asks()
     if not calls.is_file():
         return summary, forecast(asks, model.name, None, config)
     with CallStore(calls) as store:
@@ -152,7 +152,7 @@ def generate(
     detector = best_available() if config.checks.identifiers else None
     summary = Summary(config.mode, model.name if model else "extractive", detector=detector.name if detector else "")
     chosen = _chosen(documents, config, seed, summary)
-    writer = writer_for(config, chosen, model, seed)
+    writer = writer_for(config, chosen, model, seed, summary.altered)
     with CallStore(calls) as store:
         if model is not None:
             per_document = sum(config.kinds.values()) if config.mode == "evidence-first" else 1

@@ -42,15 +42,27 @@ class Writer(Protocol):
 
 
 def writer_for(
-    config: GenerateConfig, documents: Callable[[], Iterable[Document]], model: ChatModel | None, seed: int
+    config: GenerateConfig,
+    documents: Callable[[], Iterable[Document]],
+    model: ChatModel | None,
+    seed: int,
+    altered: dict[str, int],
 ) -> Writer:
-    """The writer of the mode that the settings name."""
+    """The writer of the mode that the settings name.
+
+    Args:
+        config: Mode, model and kinds.
+        documents: What is written about; streamed several times.
+        model: Who is asked; None for ``extractive``.
+        seed: Draws the forms of extractive queries.
+        altered: Increased by what was mended in an answer, in place.
+    """
     if config.mode == "extractive":
         return _Extractive(config, _stats(documents), seed)
     if model is None:
         raise ValueError(f"mode {config.mode} needs a model")
     if config.mode == "one-shot":
-        return _OneShot(config, documents, model.name)
+        return _OneShot(config, documents, model.name, altered)
     return _EvidenceFirst(config, documents, model.name, _stats(documents))
 
 
@@ -74,6 +86,7 @@ class _OneShot:
     config: GenerateConfig
     documents: Callable[[], Iterable[Document]]
     model: str
+    altered: dict[str, int]
 
     def asks(self) -> Iterator[Ask]:
         from medloom.generate.prompts import one_shot
@@ -86,7 +99,7 @@ class _OneShot:
 
         out = Written()
         key = one_shot(document, self.config).key(self.model)
-        _read(document, key, store, out, partial(parse_one_shot, key=key, config=self.config))
+        _read(document, key, store, out, partial(parse_one_shot, key=key, config=self.config, counts=self.altered))
         return out
 
 
@@ -150,7 +163,7 @@ def _read(document: Document, key: str, store: CallStore, out: Written, parse: C
         why = store.failure(key)
         out.fate = "failed" if why is not None else "not_asked"
         if why is not None:
-            out.rejects.append(Reject(document.id, document.source, f"call_{why}", prompt=key))
+            out.rejects.append(Reject(document.id, document.source, "call_failed", prompt=key, detail=why))
         return
     try:
         out.drafts += parse(answer)
