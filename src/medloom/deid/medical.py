@@ -30,9 +30,10 @@ _FORMED = re.compile(
 )
 _MOST_AHEAD = 2
 MONTHS = frozenset(
-    ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec"]
+    "january february march april may june july august september october november december "
+    "jan feb mar apr jun jul aug sep sept oct nov dec".split()
 )
-WEEKDAYS = frozenset(["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"])
+WEEKDAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def lexicon() -> Lexicon:
 
 def _never_ordinary(lower: frozenset[str]) -> frozenset[str]:
     """Names that a definition happens to write in lower case."""
-    return lower & frozenset(["derrick", "amelia", "chester", "vera"])
+    return lower & frozenset("derrick amelia chester vera".split())
 
 
 def _data(package: str, pattern: str) -> Path:

@@ -23,8 +23,8 @@ _KINDS: dict[str, Kind] = {"PERSON": "NAME", "GPE": "CITY", "LOC": "CITY", "FAC"
 _SENTENCE = re.compile(r"[^\n.;?!]+[.;?!]*|[\n.;?!]+")
 _SHORTEST, _LONGEST = 60, 600
 _BATCH = 64
-_PLACE_BEFORE = frozenset(["in", "from", "near", "to", "at", "outside", "around", "visited"])
-_ORG_BEFORE = frozenset(["at", "from", "to", "by"])
+_PLACE_BEFORE = frozenset("in from near to at outside around visited".split())
+_ORG_BEFORE = frozenset("at from to by".split())
 
 
 class Question(NamedTuple):
@@ -86,7 +86,7 @@ def _suspect(page: Page, i: int, covered: bytearray, known: Names) -> bool:
     if word.shape != "C" or word.end - word.start < 3 or covered[word.start] or not can_be_name(word):
         return False
     if known.unexplained(word.key):
-        return not page.opens(i) or known.known.is_name(word.key) or (page.tokens[i + 1 : i + 2] != [] and page.tokens[i + 1].shape == "C")
+        return not page.opens(i) or known.known.is_name(word.key) or page.tokens[i + 1 : i + 2] != [] and page.tokens[i + 1].shape == "C"
     return False
 
 

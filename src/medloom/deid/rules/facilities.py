@@ -10,10 +10,12 @@ from medloom.deid.rules.places import read_place
 from medloom.deid.rules.reading import Names, can_be_name, followed_as_name
 
 _HEADS = frozenset(
-    ["hospital", "hospitals", "hosp", "clinic", "clinics", "center", "centre", "centers", "infirmary", "hospice", "institute", "sanatorium", "sanitarium", "healthcare", "rehabilitation", "rehab", "pharmacy", "polyclinic", "practice", "associates", "partners", "manor", "lodge", "surgicenter", "foundation"]
+    "hospital hospitals hosp clinic clinics center centre centers infirmary hospice institute sanatorium sanitarium healthcare "
+    "rehabilitation rehab pharmacy polyclinic practice associates partners manor lodge surgicenter foundation".split()
 )
 _SECOND: dict[str, frozenset[str]] = {
-    "center": frozenset(["medical", "med", "health", "cancer", "trauma", "heart", "surgical", "surgery", "rehabilitation", "rehab", "nursing", "care", "community", "recovery", "treatment", "wellness", "eye", "spine", "imaging", "dialysis", "behavioral", "regional", "psychiatric", "infusion"]),
+    "center": frozenset("medical med health cancer trauma heart surgical surgery rehabilitation rehab nursing care community recovery treatment wellness "
+                        "eye spine imaging dialysis behavioral regional psychiatric infusion".split()),
     "home": frozenset(("nursing", "care", "retirement", "funeral", "group")),
     "living": frozenset(("assisted", "senior")),
     "system": frozenset(("health", "healthcare", "medical", "hospital")),
@@ -34,11 +36,15 @@ _SECOND: dict[str, frozenset[str]] = {
     "location": frozenset(),
 }
 _SECOND["centre"] = _SECOND["center"]
-_NEEDS_NAME = frozenset(["med", "health", "va", "general", "memorial", "medical", "office", "branch", "campus", "facility", "location", "practice", "partners", "associates", "foundation", "manor", "lodge", "rehab", "rehabilitation"])
+_NEEDS_NAME = frozenset("med health va general memorial medical office branch campus facility location practice partners associates foundation manor lodge rehab rehabilitation".split())
 _PLAIN = frozenset(("office", "branch", "campus", "facility", "location"))
 _CITY_LINKS = frozenset(("of", "at", "in"))
 _TELLING = frozenset(
-    ["general", "memorial", "community", "regional", "county", "city", "university", "mercy", "sacred", "hope", "grace", "holy", "trinity", "baptist", "methodist", "presbyterian", "lutheran", "adventist", "jewish", "deaconess", "good", "samaritan", "providence", "valley", "mount", "mountain", "lake", "river", "creek", "park", "hill", "hills", "green", "oak", "oaks", "cedar", "pine", "maple", "elm", "willow", "birch", "spring", "springs", "springfield", "west", "east", "north", "south", "northside", "southside", "westside", "eastside", "central", "downtown", "metro", "metropolitan", "national", "veterans", "va", "children", "women", "childrens", "womens", "shriners", "sinai", "street", "saint", "our", "lady", "mt", "infant", "jesus", "sunrise", "sunset", "bay", "coast", "coastal", "ocean", "desert", "prairie", "summit", "heritage", "liberty", "union", "unity", "harbor", "royal", "queen", "king", "prince", "princess", "victoria", "american", "first", "capital", "state"]
+    "general memorial community regional county city university mercy sacred hope grace holy trinity baptist methodist presbyterian lutheran "
+    "adventist jewish deaconess good samaritan providence valley mount mountain lake river creek park hill hills green oak oaks cedar pine maple elm "
+    "willow birch spring springs springfield west east north south northside southside westside eastside central downtown metro metropolitan national "
+    "veterans va children women childrens womens shriners sinai street saint our lady mt infant jesus sunrise sunset bay coast coastal ocean "
+    "desert prairie summit heritage liberty union unity harbor royal queen king prince princess victoria american first capital state".split()
 )
 _SAINT = re.compile(r"(?<![\w-])(?:St\.?|Saint|ST\.?|SAINT) (?=[^\W\d_a-z])")
 _SEEN = (
@@ -77,7 +83,7 @@ _FIRMS = re.compile(
     r"[A-Z][A-Za-z'’]{1,20}-[A-Z][A-Za-z'’]{1,20}|[A-Z][A-Za-z'’]{1,20}(?:, [A-Z][A-Za-z'’]{1,20}){1,3},? (?:and|&) [A-Z][A-Za-z'’]{1,20}|"
     r"[A-Z][A-Za-z'’]{1,20} (?:and|&) [A-Z][A-Za-z'’]{1,20}"
 )
-_SAINT_OTHER = frozenset(["wort", "valve", "questionnaire", "respiratory", "encephalitis", "dance", "vitus", "elmo", "mechanical", "prosthesis", "fire"])
+_SAINT_OTHER = frozenset("wort valve questionnaire respiratory encephalitis dance vitus elmo mechanical prosthesis fire".split())
 
 
 def facilities(page: Page, known: Names) -> Iterator[Hit]:
@@ -98,7 +104,7 @@ def _headed(page: Page, known: Names) -> Iterator[Hit]:
         end = _after_head(page, j + 1, known)
         if i < start and _telling(page, i, start, word.key, known):
             yield Hit(page.tokens[i].start, page.tokens[end - 1].end, "HOSPITAL", CUE)
-        elif (end > j + 1 and word.shape in "CA" and start < j) or (end > j + 1 and word.key == "hospital"):
+        elif end > j + 1 and word.shape in "CA" and start < j or (end > j + 1 and word.key == "hospital"):
             yield Hit(page.tokens[start].start, page.tokens[end - 1].end, "HOSPITAL", CUE)
 
 
@@ -109,7 +115,7 @@ def _is_head(page: Page, j: int) -> bool:
     if key not in _SECOND or j == 0 or page.gap(j - 1) not in (" ", "-", ". "):
         return False
     wanted = _SECOND[key]
-    return (page.tokens[j].shape in "CA" and page.tokens[j - 1].shape in "CA" and (not wanted or page.tokens[j - 1].key in wanted)) or (
+    return page.tokens[j].shape in "CA" and page.tokens[j - 1].shape in "CA" and (not wanted or page.tokens[j - 1].key in wanted) or (
         key in _PLAIN and page.tokens[j - 1].shape == "C"
     )
 
@@ -135,7 +141,7 @@ def _modifiers(page: Page, start: int, known: Names) -> int:
             if not (linked and word.key == "the"):
                 break
         i -= 1
-    while i < start and (page.tokens[i].shape == "a" or (page.tokens[i].key in known.lexicon.large_places and i + 1 < start and page.tokens[i].key in ("the",))):
+    while i < start and (page.tokens[i].shape == "a" or page.tokens[i].key in known.lexicon.large_places and i + 1 < start and page.tokens[i].key in ("the",)):
         i += 1
     return i
 

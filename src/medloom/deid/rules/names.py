@@ -124,7 +124,7 @@ def _last_first(page: Page, i: int, j: int, known: Names, free: bool) -> int:
     first, last = page.tokens[j], page.tokens[j - 1]
     if not can_be_name(first) or len(first.key) < 3 or first.key in CREDENTIALS or (first.shape == "A") != (last.shape == "A"):
         return j
-    if not (free or known.is_first(first.key)) or not ((free and j - i == 1) or known.plausible(first.key)):
+    if not (free or known.is_first(first.key)) or not (free and j - i == 1 or known.plausible(first.key)):
         return j
     if not known.plausible(first.key) and (first.key not in known.known.first and known.known.complete):
         return j

@@ -80,7 +80,7 @@ def _alone(page: Page, i: int, known: Names) -> bool:
         return False
     if not followed_as_name(page, i + 1, known) or (i and page.tokens[i - 1].key in ("st", "saint")):
         return False
-    if known.lexicon.is_eponym(page, i) or (word.key in known.known.cities and known.known.cities[word.key] > 1_000_000):
+    if known.lexicon.is_eponym(page, i) or word.key in known.known.cities and known.known.cities[word.key] > 1_000_000:
         return False
     return not (_capital_beside(page, i) and page.opens(i))
 

@@ -18,9 +18,21 @@ _STATE_NAMES = (
     "South Dakota|Tennessee|Texas|Utah|Vermont|Virginia|Washington|West Virginia|Wisconsin|Wyoming|Ontario|Quebec|Alberta|UK|USA|England|"
     "Scotland|Ireland|Canada|Australia|Germany|France|India|Mexico"
 )
-_STREET = ["alley", "aly", "annex", "arcade", "arc", "avenue", "ave", "av", "bayou", "beach", "bend", "bluff", "bluffs", "bottom", "boulevard", "blvd", "branch", "bridge", "brook", "brooks", "burg", "burgs", "bypass", "camp", "canyon", "cape", "causeway", "center", "centers", "circle", "circles", "cir", "cliff", "cliffs", "close", "club", "common", "commons", "corner", "corners", "course", "court", "courts", "ct", "cove", "coves", "creek", "crescent", "crest", "cres", "crossing", "crossroad", "curve", "dale", "dam", "divide", "drive", "dr", "drives", "estate", "estates", "expressway", "extension", "extensions", "fall", "falls", "ferry", "field", "fields", "flat", "flats", "ford", "fords", "forest", "forge", "forges", "fork", "forks", "fort", "freeway", "garden", "gardens", "gateway", "glen", "glens", "green", "greens", "grove", "groves", "harbor", "harbors", "haven", "heights", "highway", "hwy", "hill", "hills", "hollow", "inlet", "island", "islands", "isle", "junction", "junctions", "key", "keys", "knoll", "knolls", "lake", "lakes", "land", "landing", "lane", "ln", "light", "lights", "loaf", "lock", "locks", "lodge", "loop", "mall", "manor", "manors", "meadow", "meadows", "mews", "mill", "mills", "mission", "motorway", "mount", "mountain", "mountains", "neck", "orchard", "oval", "overpass", "park", "parks", "parkway", "pkwy", "parkways", "pass", "passage", "path", "pike", "pine", "pines", "pl", "place", "plain", "plains", "plaza", "plz", "point", "points", "port", "ports", "prairie", "radial", "ramp", "ranch", "rapid", "rapids", "rest", "ridge", "ridges", "river", "rd", "road", "roads", "route", "row", "rue", "run", "shoal", "shoals", "shore", "shores", "skyway", "spring", "springs", "spur", "spurs", "sq", "square", "squares", "station", "stravenue", "stream", "st", "street", "streets", "summit", "terrace", "ter", "terr", "throughway", "trace", "track", "trafficway", "trail", "trl", "trailer", "tunnel", "turnpike", "tpke", "underpass", "union", "unions", "valley", "valleys", "via", "viaduct", "view", "views", "village", "villages", "ville", "vista", "walk", "walks", "wall", "way", "ways", "well", "wells"]
+_STREET = (
+    "alley aly annex arcade arc avenue ave av bayou beach bend bluff bluffs bottom boulevard blvd branch bridge brook brooks burg burgs "
+    "bypass camp canyon cape causeway center centers circle circles cir cliff cliffs close club common commons corner corners course court courts ct "
+    "cove coves creek crescent crest cres crossing crossroad curve dale dam divide drive dr drives estate estates expressway extension "
+    "extensions fall falls ferry field fields flat flats ford fords forest forge forges fork forks fort freeway garden gardens gateway glen "
+    "glens green greens grove groves harbor harbors haven heights highway hwy hill hills hollow inlet island islands isle junction "
+    "junctions key keys knoll knolls lake lakes land landing lane ln light lights loaf lock locks lodge loop mall manor manors meadow "
+    "meadows mews mill mills mission motorway mount mountain mountains neck orchard oval overpass park parks parkway pkwy parkways pass "
+    "passage path pike pine pines pl place plain plains plaza plz point points port ports prairie radial ramp ranch rapid rapids rest ridge "
+    "ridges river rd road roads route row rue run shoal shoals shore shores skyway spring springs spur spurs sq square squares station "
+    "stravenue stream st street streets summit terrace ter terr throughway trace track trafficway trail trl trailer tunnel turnpike tpke "
+    "underpass union unions valley valleys via viaduct view views village villages ville vista walk walks wall way ways well wells"
+).split()
 _COMMON_STREET = frozenset(
-    ["avenue", "ave", "boulevard", "blvd", "circle", "court", "ct", "drive", "dr", "highway", "hwy", "lane", "ln", "parkway", "pkwy", "place", "pl", "plaza", "road", "rd", "street", "st", "terrace", "trail", "way", "turnpike"]
+    "avenue ave boulevard blvd circle court ct drive dr highway hwy lane ln parkway pkwy place pl plaza road rd street st terrace trail way turnpike".split()
 )
 _RARE_STREET = frozenset(_STREET) - _COMMON_STREET
 _UNIT = (
@@ -64,8 +76,8 @@ _LIVES = re.compile(
     r"just (?:north|south|east|west) of|(?:city|town|village|suburbs?|county) of)[ \t]{1,3}(?:the |rural |downtown |nearby |central |greater )?(?-i:(?=[^\W\d_a-z]))",
     re.IGNORECASE,
 )
-_PREPOSITION = frozenset(["in", "from", "near", "to", "at", "outside", "around", "our", "downtown"])
-_DIRECTIONS = frozenset(["north", "south", "east", "west", "new", "port", "lake", "mount", "mt", "fort", "ft", "saint", "st", "san", "santa", "los", "las", "el", "la", "le", "upper", "lower", "great", "big", "old"])
+_PREPOSITION = frozenset("in from near to at outside around our downtown".split())
+_DIRECTIONS = frozenset("north south east west new port lake mount mt fort ft saint st san santa los las el la le upper lower great big old".split())
 _MOST_WORDS = 4
 _COUNTY = re.compile(r"(?<![\w-])((?:[A-Z][\w'’-]{1,20} ){1,2})(?:County|Parish|Township|Borough)(?![\w-])(?! (?:Hospital|Medical|General|Health))")
 

@@ -7,17 +7,33 @@ from medloom.deid.medical import MONTHS, WEEKDAYS, Lexicon
 from medloom.deid.page import Page, Word
 
 CREDENTIALS = frozenset(
-    ["md", "m.d", "do", "rn", "r.n", "np", "pa", "pa-c", "pac", "lpn", "lvn", "cna", "crna", "phd", "ph.d", "dds", "dmd", "dpm", "dvm", "od", "pharmd", "rph", "pt", "dpt", "ot", "otr", "rd", "lcsw", "msw", "lmsw", "mbbs", "mbchb", "facs", "facp", "facc", "frcs", "frcp", "mrcp", "aprn", "dnp", "cnm", "cns", "arnp", "fnp", "fnp-c", "fnp-bc", "ma", "emt", "rt", "rrt", "msn", "bsn", "psyd", "lmft", "lpc", "cpnp", "acnp", "ms3", "ms4", "pgy", "esq", "mph", "mba", "msc", "bsc", "ccc-slp", "slp", "rdn", "do", "jd"]
+    "md m.d do rn r.n np pa pa-c pac lpn lvn cna crna phd ph.d dds dmd dpm dvm od pharmd rph pt dpt ot otr rd lcsw msw lmsw mbbs mbchb "
+    "facs facp facc frcs frcp mrcp aprn dnp cnm cns arnp fnp fnp-c fnp-bc ma emt rt rrt msn bsn psyd lmft lpc cpnp acnp ms3 ms4 pgy esq "
+    "mph mba msc bsc ccc-slp slp rdn do jd".split()
 )
-PARTICLES = frozenset(["van", "von", "der", "den", "de", "del", "della", "di", "da", "la", "le", "el", "al", "bin", "ibn", "ben", "ter", "ten", "dos", "das", "du", "y", "e", "st", "bint", "abu", "af", "av", "zu", "zur"])
-SUFFIXES = frozenset(["jr", "sr", "ii", "iii", "iv"])
+PARTICLES = frozenset("van von der den de del della di da la le el al bin ibn ben ter ten dos das du y e st bint abu af av zu zur".split())
+SUFFIXES = frozenset("jr sr ii iii iv".split())
 _NEVER = CREDENTIALS | frozenset(
-    ["the", "a", "an", "is", "was", "are", "were", "be", "has", "had", "have", "and", "or", "of", "in", "on", "at", "to", "from", "by", "for", "with", "as", "per", "his", "her", "their", "our", "your", "my", "he", "she", "they", "we", "it", "this", "that", "these", "those", "not", "no", "none", "name", "names", "mrn", "mr#", "dob", "dos", "age", "sex", "gender", "room", "bed", "unit", "ssn", "phone", "fax", "date", "time", "patient", "pt", "pts", "md", "rn", "np", "address", "account", "acct", "visit", "encounter", "department", "dept", "provider", "attending", "physician", "doctor", "nurse", "service", "clinic", "hospital", "medical", "record", "number", "id", "insurance", "admit", "admission", "discharge", "admitted", "discharged", "seen", "signed", "dictated", "electronically", "transcribed", "cc", "re", "subject", "diagnosis", "history", "physical", "chief", "complaint", "present", "illness", "past", "social", "family", "review", "systems", "exam", "examination", "assessment", "plan", "impression", "findings", "procedure", "medications", "allergies", "vitals", "labs", "follow", "up", "report", "summary", "note", "progress", "consult", "consultation", "operative", "preoperative", "postoperative", "indication", "indications", "technique", "comparison", "clinical", "tolerated", "tolerating", "stable", "male", "female", "m", "f", "yo", "year", "years", "old", "mr", "mrs", "ms", "miss", "dr", "prof", "sir", "madam", "spouse", "relationship", "status", "ordering", "referring", "primary", "care", "who", "whom", "which", "when", "where", "what", "how", "why", "if", "then", "than", "but", "so", "because", "also", "will_", "can", "could", "should", "would", "may_", "might", "must", "do", "does", "did", "yes", "unknown", "n/a", "na", "self", "inc", "llc", "ltd", "plc", "company", "group", "team", "office", "home", "cell", "work", "email"]
+    "the a an is was are were be has had have and or of in on at to from by for with as per his her their our your my he she they we "
+    "it this that these those not no none name names mrn mr# dob dos age sex gender room bed unit ssn phone fax date time patient "
+    "pt pts md rn np address account acct visit encounter department dept provider attending physician doctor nurse service clinic "
+    "hospital medical record number id insurance admit admission discharge admitted discharged seen signed dictated electronically "
+    "transcribed cc re subject diagnosis history physical chief complaint present illness past social family review systems exam "
+    "examination assessment plan impression findings procedure medications allergies vitals labs follow up report summary note "
+    "progress consult consultation operative preoperative postoperative indication indications technique comparison clinical "
+    "tolerated tolerating stable male female m f yo year years old mr mrs ms miss dr prof sir madam spouse relationship status "
+    "ordering referring primary care who whom which when where what how why if then than but so because also will_ can could should "
+    "would may_ might must do does did yes unknown n/a na self inc llc ltd plc company group team office home cell work email".split()
 )
 _AFTER_NAME = frozenset(
-    ["will", "would", "may", "also", "then", "now", "who", "whose", "about", "regarding", "after", "before", "during", "since", "until", "while", "when", "where", "because", "again", "today", "yesterday", "tomorrow", "here", "there", "over", "under", "into", "via", "last", "this", "next", "each", "every", "all", "both", "very", "currently", "recently", "previously", "still", "only", "just", "later", "soon", "tonight", "likes", "needs", "makes", "takes", "gets", "goes", "comes", "sees", "says", "does", "did", "made", "took", "got", "saw", "met", "kept", "let", "began", "started", "stopped", "tried", "decided", "suffered", "sustained", "developed", "received", "had", "stated", "explained", "requested", "performed", "removed", "placed", "ordered", "recommended", "advised", "discussed", "reviewed", "examined", "evaluated", "saw", "seen", "called", "paged", "notified", "signed", "dictated", "suggested", "believes", "feels", "thinks", "hopes", "plans", "wishes", "appeared", "seems", "looked", "remained", "stayed", "became", "gave", "brought", "passed", "died", "followed"]
+    "will would may also then now who whose about regarding after before during since until while when where because again today "
+    "yesterday tomorrow here there over under into via last this next each every all both very currently recently previously still "
+    "only just later soon tonight likes needs makes takes gets goes comes sees says does did made took got saw met kept let began "
+    "started stopped tried decided suffered sustained developed received had stated explained requested performed removed placed "
+    "ordered recommended advised discussed reviewed examined evaluated saw seen called paged notified signed dictated suggested "
+    "believes feels thinks hopes plans wishes appeared seems looked remained stayed became gave brought passed died followed".split()
 )
-TITLES = frozenset(["dr", "drs", "mr", "mrs", "ms", "miss", "mx", "prof", "professor", "doctor", "rev", "sgt", "nurse", "capt", "lt", "col", "hon"])
+TITLES = frozenset("dr drs mr mrs ms miss mx prof professor doctor rev sgt nurse capt lt col hon".split())
 _GAPS = frozenset((" ", "  ", ". ", ".", "-", " - "))
 _MOST_WORDS = 7
 
