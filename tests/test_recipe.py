@@ -268,12 +268,12 @@ def test_a_section_alone_is_read_like_a_recipe() -> None:
 
     config = settings_of(GenerateConfig, {"mode": "extractive"}, ["kinds={keyword: 1}", "checks.judge=true"], "generate")
     assert (config.kinds, config.checks.judge) == ({"keyword": 1}, True)
-    with pytest.raises(RecipeError, match="generate: unknown setting 'checks.juge'.*did you mean 'judge'"):
+    with pytest.raises(RecipeError, match=r"generate: unknown setting 'checks.juge'.*did you mean 'judge'"):
         settings_of(GenerateConfig, {}, ["checks.juge=true"], "generate")
     with pytest.raises(RecipeError, match="unknown setting 'modus'"):
         settings_of(GenerateConfig, {"modus": "x"}, [], "generate")
 
 
 def test_a_typo_below_an_optional_section_is_explained() -> None:
-    with pytest.raises(RecipeError, match="line 5: unknown setting 'deid.methode' .did you mean 'method'"):
+    with pytest.raises(RecipeError, match=r"line 5: unknown setting 'deid.methode' .did you mean 'method'"):
         Recipe.parse("name: a\nsources:\n  - type: hpo\ndeid:\n  methode: tag\n")

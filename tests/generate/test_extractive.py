@@ -258,6 +258,7 @@ def test_plain_takes_whole_words_and_the_longest_term() -> None:
     assert plain("epistaxis", "a") == plain("epistaxis", "a")
 
 
-def test_no_kind_no_draft() -> None:
-    none: dict[QueryKind, int] = {}
-    assert extract(note(), GenerateConfig(mode="extractive", kinds=none), PhraseStats(), 0) == []
+def test_kinds_that_are_not_asked_for_are_not_written() -> None:
+    only: dict[QueryKind, int] = {"keyword": 1, "question": 0}
+    drafts = extract(note(), GenerateConfig(mode="extractive", kinds=only), PhraseStats(), 0)
+    assert {draft.kind for draft in drafts} == {"keyword"}

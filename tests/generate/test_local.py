@@ -3,8 +3,11 @@
 import json
 import logging
 import os
+import signal
+import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -231,6 +234,63 @@ def test_a_bad_number_of_threads_is_said(gguf: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv(THREADS, value)
     with pytest.raises(ModelError, match="MEDLOOM_LLM_THREADS is not a number of threads"):
         LocalChat(str(gguf))
+
+
+_LONG = """
+import sys, threading, time
+from medloom.generate.chat import Ask, ChatError
+from medloom.generate.local import LocalChat
+row = {"type": "array", "items": {"type": "integer"}, "minItems": 200, "maxItems": 200}
+schema = {"type": "array", "items": row, "minItems": 200, "maxItems": 200}
+chat = LocalChat(sys.argv[1], n_ctx=100_000, threads=1, n_parallel=2)
+chat.ask(Ask("", "x", {"type": "integer"}, max_tokens=20))
+def ask():
+    try:
+        chat.ask(Ask("", "x", schema, max_tokens=90_000))
+    except ChatError as error:
+        print(type(error).__name__, flush=True)
+threads = [threading.Thread(target=ask, daemon=True) for _ in range(int(sys.argv[2]))]
+for thread in threads:
+    thread.start()
+time.sleep(0.5)
+print("asking", flush=True)
+if not threads:
+    ask()
+"""
+
+
+def _long(tmp_path: Path, threads: int) -> "subprocess.Popen[str]":
+    """A process that asks for an answer of a minute or more."""
+    program = tmp_path / "long.py"
+    program.write_text(_LONG, encoding="utf-8")
+    path = write_gguf(tmp_path / "long.gguf", context=100_000)
+    started = subprocess.Popen(
+        [sys.executable, str(program), str(path), str(threads)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert started.stdout is not None
+    assert started.stdout.readline() == "asking\n"
+    return started
+
+
+def test_a_call_can_be_broken_off(tmp_path: Path) -> None:
+    process = _long(tmp_path, threads=0)
+    time.sleep(0.5)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=50)
+    assert process.returncode == -signal.SIGINT
+    assert err.rstrip().endswith("KeyboardInterrupt")
+    assert "ignored" not in err
+
+
+def test_a_process_can_end_while_threads_wait_for_answers(tmp_path: Path) -> None:
+    process = _long(tmp_path, threads=2)
+    out, err = process.communicate(timeout=50)
+    assert (process.returncode, err) == (0, "")
+    assert out.split() == ["RetryLater", "RetryLater"]
 
 
 @pytest.mark.skipif("MEDLOOM_TEST_GGUF" not in os.environ, reason="MEDLOOM_TEST_GGUF names no instruct model")

@@ -78,7 +78,7 @@ def test_every_cut_keeps_the_whole_items() -> None:
 def test_a_cut_after_a_brace_within_a_string() -> None:
     item = {"passage": "Lungs {were} clear}", "query": "clear", "relevance": 1}
     text = json.dumps({"keyword": [item, {"passage": "a } b } c", "query": "d", "relevance": 1}]})
-    cut = text[: text.index("} c") + 1]
+    cut = text[: text.index(" } c") + 2]
     assert parsed(cut, "length") == [Draft("keyword", "clear", "Lungs {were} clear}", 1.0, "", "k")]
 
 
@@ -194,9 +194,9 @@ def test_what_patients_say_is_no_refusal(text: str) -> None:
 
 @pytest.mark.parametrize("piece", ["[", "{", '{"a":', "[{", "}", "]", '{"keyword":[', "{}", '"', '{"keyword": [{}],'])
 def test_a_million_characters_of_brackets(piece: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     reason(piece * (1_000_000 // len(piece)))
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 @given(st.text(alphabet='{}[]":, abkeyword\\\n0.9', max_size=80))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from rich.console import Console
 
 from medloom.errors import ArtifactError, MedloomError
@@ -504,8 +505,8 @@ def test_cost_is_reckoned_by_price(store: CallStore) -> None:
     counts = run_calls(asks(50), model, store, settings)
     assert counts.asked == 10
     assert counts.cost == pytest.approx(0.03)
-    with pytest.raises(MedloomError, match="max_cost has no effect without a price"):
-        run_calls(asks(1), model, store, config(max_cost=1.0))
+    with pytest.raises(ValidationError, match="max_cost needs price"):
+        config(max_cost=1.0)
 
 
 def test_failures_are_calls_too_and_a_retried_one_counts_once(store: CallStore) -> None:

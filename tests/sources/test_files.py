@@ -419,6 +419,6 @@ def test_whose_word_counts_on_patient_text(
 @pytest.mark.parametrize("row", [{"contains_phi": 3}, {"contains_phi": "perhaps"}, {"deidentified": True}])
 def test_marks_that_are_none(read_all: ReadAll, write_jsonl: WriteRows, row: dict[str, Any]) -> None:
     write_jsonl("a.jsonl", [{"text": SECRET, **row}])
-    with pytest.raises(RowError, match="line 1: field '(contains_phi|deidentified)' holds") as error:
+    with pytest.raises(RowError, match=r"line 1: field '(contains_phi|deidentified)' holds") as error:
         read_all("a.jsonl")
     assert SECRET not in str(error.value) and "perhaps" not in str(error.value)

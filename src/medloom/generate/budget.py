@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from medloom.errors import MedloomError
 from medloom.generate.calls import CHARACTERS_PER_TOKEN, CallStore, Spent
 from medloom.generate.chat import Ask
 from medloom.generate.config import GenerateConfig
@@ -37,14 +36,9 @@ class Budget:
         config: The limits.
         store: The table of calls.
         worker: This run.
-
-    Raises:
-        MedloomError: ``max_cost`` is set without a price: it would never be reached.
     """
 
     def __init__(self, config: GenerateConfig, store: CallStore, worker: Worker) -> None:
-        if config.max_cost is not None and not any(config.price):
-            raise MedloomError("generate: max_cost has no effect without a price: set price to the cost of a million tokens")
         self._config, self._store, self._worker = config, store, worker
         self.limited = (config.max_calls, config.max_cost, config.max_total_tokens) != (None, None, None)
         self.spent = Spent()

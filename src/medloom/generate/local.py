@@ -118,8 +118,8 @@ class LocalChat:
             except Exception as error:  # whatever it is, the caller gets it
                 done.set_exception(error)
 
-        threading.Thread(target=compute, daemon=True, name="medloom-engine").start()
         try:
+            threading.Thread(target=compute, daemon=True, name="medloom-engine").start()
             done.result()
         except (ValueError, RuntimeError):
             raise CallFailed(f"{self.name}: the engine does not take this call: look at the JSON schema") from None

@@ -41,7 +41,7 @@ _PHONES = [
 ]
 _CUED = re.compile(
     r"\b(phone|telephone|tel|cell|mobile|home|work|office|pager?d?|beeper|bleep|fax(?:ed)?|call(?:ed|ing)?(?: back)?|contact(?:ed)?|"
-    r"reach(?:ed|able)?|ext|extension|hotline|voicemail|text|number|whatsapp|ph|fon)"
+    r"reach(?:ed|able)?|ext|extension|hotline|voicemail|text|whatsapp|ph|fon)"
     r"(?: (?:no|number|num|is|was|at|to|on|back|him|her|them|via|by|phone|cell|mobile|info|of|line|or|the|office|and|id))"
     r"{0,4}[.:#]{0,2} ?[:#(]? ?([(+]?\d[\d ().+-]{2,24}\d(?: ?x ?\d{1,6})?)(?![\w]|\.\d| ?(?:mg|ml|mcg|kg|cm|mm|lbs?|units|days|hours|"
     r"times|weeks|months|years|minutes|%|/))",

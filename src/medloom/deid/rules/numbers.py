@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from medloom.deid.page import Page
-from medloom.deid.rules.hits import CUE, FORM, Hit
+from medloom.deid.rules.hits import CUE, FORM, GAZETTEER, Hit
 from medloom.deid.spans import Kind
 
 _NUMBER = r"(?:no\.?|nos\.?|num\.?|number|numbers|nbr\.?|#|id|code)"
@@ -76,11 +76,12 @@ _LINK = (
     r"(?:[ \t]{0,3}(?::|=|#|-|–|\(|\.|(?:is|was|of|no|number|under|as|ending in|ends in|last four|last 4(?: digits)?|with)(?![A-Za-z\d-]))){0,4}"
     r"[ \t]{0,3}#?"
 )
-_VALUE = r"(?:\d{1,6}(?: \d{2,6}){1,5}(?![\d.%/])|(?:\(\d{2}\))?[A-Za-z]{0,8}[\d*X][\w/.*-]{0,40}(?:\(\d{2}\)\w{1,20}){0,3}|[A-Za-z]{1,10}-?[\w-]{0,10}\d[\w-]{0,30})"
+_VALUE = r"(?:(?-i:[A-Z]{2,5} \d{5,12})|\d{1,6}(?: \d{2,6}){1,5}(?![\d.%/])|(?:\(\d{2}\))?[A-Za-z]{0,8}[\d*X][\w/.*-]{0,40}(?:\(\d{2}\)\w{1,20}){0,3}|[A-Za-z]{1,10}-?[\w-]{0,10}\d[\w-]{0,30})"
 _LABELLED = [
     (kind, digits, re.compile(rf"(?<![\w-])(?:{label})(?![\w]){_LINK}({_VALUE})(?![\w])", re.IGNORECASE))
     for kind, digits, label in _LABELS
 ]
+_ANY_LABEL = re.compile(rf"(?<![\w-])(?:identifier|id|identification(?: ?{_NUMBER})?)(?![\w]){_LINK}({_VALUE})(?![\w])", re.IGNORECASE)
 _ROOM = re.compile(
     r"\b(?:room|rm\.?|bed|bay|locker)[ #:-]{1,3}(?=\w{0,4}\d)([A-Za-z]?-?\d{1,5}-?[A-Za-z]?\d?)\b(?! ?(?:mg|ml|units?|days|hours|of|/|%))",
     re.IGNORECASE,
@@ -115,6 +116,7 @@ _PUBLIC_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _LOOK = 28
+_ANY_DIGITS = 4
 _HASHED = 5
 _LONGEST_OF_RANGE = 5
 _YEARS = re.compile(r"(?:19|20)\d\d-(?:19|20)\d\d")
@@ -127,6 +129,9 @@ def numbers(page: Page) -> Iterator[Hit]:
         for match in pattern.finditer(text):
             if (end := _value_end(match, digits)) is not None:
                 yield Hit(match.start(1), end, kind, FORM)
+    for match in _ANY_LABEL.finditer(text):
+        if (end := _value_end(match, _ANY_DIGITS)) is not None:
+            yield Hit(match.start(1), end, "OTHER", GAZETTEER)
     for match in _ROOM.finditer(text):
         yield Hit(match.start(1), match.end(1), "OTHER", CUE)
     for match in _HASH.finditer(text):
@@ -135,7 +140,7 @@ def numbers(page: Page) -> Iterator[Hit]:
     for kind, pattern in _FORMS:
         for match in pattern.finditer(text):
             if not _is_public(text, match):
-                yield Hit(match.start(), match.end(), kind, CUE)
+                yield Hit(match.start(), match.end(), kind, GAZETTEER if kind == "OTHER" else CUE)
 
 
 def _value_end(match: re.Match[str], digits: int) -> int | None:

@@ -78,7 +78,8 @@ def _alone(page: Page, i: int, known: Names) -> bool:
     word = page.tokens[i]
     if word.shape != "C" or known.lexicon.explains(word.key) or known.known.first.get(word.key, 0.0) < _COMMON:
         return False
-    if not followed_as_name(page, i + 1, known) or (i and page.tokens[i - 1].key in ("st", "saint")):
+    owns = page.text[word.start : word.end].endswith(("'s", "’s"))
+    if not (owns or followed_as_name(page, i + 1, known)) or (i and page.tokens[i - 1].key in ("st", "saint")):
         return False
     if known.lexicon.is_eponym(page, i) or word.key in known.known.cities and known.known.cities[word.key] > 1_000_000:
         return False

@@ -34,6 +34,7 @@ _AFTER_NAME = frozenset(
     "believes feels thinks hopes plans wishes appeared seems looked remained stayed became gave brought passed died followed".split()
 )
 TITLES = frozenset("dr drs mr mrs ms miss mx prof professor doctor rev sgt nurse capt lt col hon".split())
+_SHORT_NAMES = frozenset("an do no in on so my he her who to".split())
 _GAPS = frozenset((" ", "  ", ". ", ".", "-", " - "))
 _MOST_WORDS = 7
 
@@ -93,6 +94,9 @@ def read_forward(page: Page, i: int, names: Names, free: bool) -> int:
         if j > i and not _continues(page, j):
             break
         if _is_particle(page, j):
+            j += 1
+            continue
+        if free and real and word.shape == "C" and word.key in _SHORT_NAMES and _ends_well(page, j):
             j += 1
             continue
         if not can_be_name(word) or (real and not _goes_on(page, j, names, free)):
