@@ -1,6 +1,7 @@
 """How well and how fast identifiers are found: invented notes and queries whose identifiers are known.
 
-    python benchmarks/deid.py NOTES.jsonl.gz QUERIES.jsonl.gz [--detector rules+ner] [--half even|odd] [--show-misses] [--json FILE]
+    python benchmarks/deid.py NOTES.jsonl.gz QUERIES.jsonl.gz
+        [--detector rules+ner] [--half even|odd] [--show-misses] [--json FILE]
 
 NOTES holds a line a note: text, spans [start, end, label], traps [start, end, label] (words that look like identifiers and
 are none). QUERIES: text, phi [{identifier_type, value}]. An identifier is found if every word or number of it is covered;
@@ -140,9 +141,8 @@ def summary(rows: Sequence[_Row], detector: Detector) -> tuple[dict[str, Any], l
 
 def read(path: Path, half: str) -> list[_Row]:
     """The rows of a file, or every other of them."""
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as file:
-        rows = [json.loads(line) for line in file]
+    raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    rows = [json.loads(line) for line in raw.decode().splitlines()]
     return {"all": rows, "even": rows[::2], "odd": rows[1::2]}[half]
 
 

@@ -214,6 +214,8 @@ def _type_words(annotation: object) -> str:
         return f"list of {_type_words(arguments[0])}".replace("list of one of", "list from")
     if origin in (Union, types.UnionType):
         return ", or ".join(_type_words(argument) for argument in sorted(arguments, key=lambda a: a is type(None)))
+    if origin is dict:
+        return f"mapping of {_type_words(arguments[0])} to {_type_words(arguments[1])}"
     if annotation not in _WORDS:
         raise UndescribedError(f"no words for the type {annotation}: add it to _WORDS in tools/reference.py")
     return _WORDS[annotation]

@@ -3,6 +3,8 @@
 import json
 import random
 import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -207,3 +209,34 @@ def test_generate_by_command_on_a_finished_run(finished: RunResult, tmp_path: Pa
     assert (tmp_path / "out" / "generated.parquet").is_file()
     refused = medloom("generate", finished.folder, "--out", tmp_path / "o", "--set", "kinds.keywords=3", "--json")
     assert refused.returncode == 2 and "kinds" in refused.stderr
+
+
+def test_killed_in_deid_and_in_generate_it_ends_with_the_same_model(
+    finished: RunResult, notes: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    key = f"deid.key_file={finished.folder / 'deid.key'}"
+    command = [
+        sys.executable,
+        "-m",
+        "medloom",
+        "run",
+        str(notes / "notes.yaml"),
+        "--out",
+        str(tmp_path),
+        "--set",
+        key,
+        "--json",
+    ]
+    for stage in ("deid", "generate"):
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 120
+        while not any((tmp_path / "stages").glob(f"*-{stage}-*.partial/tries.json")):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.002)
+        process.kill()
+        process.communicate()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert finished.report and report["model"]["hash"] == finished.report["model"]["hash"]
+    assert {s["name"]: s["tries"] for s in report["stages"]}["generate"] > 1

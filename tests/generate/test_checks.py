@@ -4,8 +4,10 @@ import random
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
+
 from medloom.deid.spans import Span
 from medloom.generate.checks import Checker, Duplicates, Folded, mentions_note, reads_as_question
 from medloom.generate.config import Checks, GenerateConfig, QueryKind
@@ -13,8 +15,8 @@ from medloom.generate.drafts import Draft
 from medloom.text import characters_key
 
 NOTE = (
-    "ASSESSMENT:  The patient’s cough – dry and “barking” –\nis due to croup. She was given\tdexamethasone 0.6 mg/kg once.\n\n"
-    "PLAN: Return if stridor at rest develops. Cool mist at home may be tried."
+    "ASSESSMENT:  The patient’s cough – dry and “barking” –\nis due to croup. She was given\tdexamethasone 0.6 mg/kg once."
+    "\n\nPLAN: Return if stridor at rest develops. Cool mist at home may be tried."
 )
 DRAFT = Draft("question", "What is a barking cough due to?", "She was given dexamethasone 0.6 mg/kg once.", prompt="k")
 
@@ -31,15 +33,15 @@ class Marker:
             yield [[Span(t.index("Zzyzx"), t.index("Zzyzx") + 5, "NAME")] if "Zzyzx" in t else [] for t in note]
 
 
-def config(**checks: object) -> GenerateConfig:
-    return GenerateConfig(checks=Checks.model_validate(checks))
+def config(**checks: Any) -> GenerateConfig:
+    return GenerateConfig(checks=Checks(**checks))
 
 
-def check(draft: Draft, note: str = NOTE, **checks: object) -> Draft | str:
+def check(draft: Draft, note: str = NOTE, **checks: Any) -> Draft | str:
     return Checker(config(**checks), Marker()).check(draft, note)
 
 
-def asked(query: str, kind: QueryKind = "question", **checks: object) -> Draft | str:
+def asked(query: str, kind: QueryKind = "question", **checks: Any) -> Draft | str:
     return check(replace(DRAFT, query=query, kind=kind), **checks)
 
 
@@ -51,7 +53,7 @@ def test_a_good_draft_passes_and_nothing_else_changes() -> None:
 @pytest.mark.parametrize(
     ("evidence", "found"),
     [
-        ("The patient's cough - dry and \"barking\" - is due to croup.", NOTE[13 : NOTE.index(" She")]),
+        ('The patient\'s cough - dry and "barking" - is due to croup.', NOTE[13 : NOTE.index(" She")]),
         ("THE PATIENT’S COUGH — DRY AND «BARKING» ‐ IS DUE TO CROUP.", NOTE[13 : NOTE.index(" She")]),
         ("  return if stridor at rest develops.  ", "Return if stridor at rest develops."),
         ("0.6 mg/kg once. PLAN: Return if stridor", "0.6 mg/kg once.\n\nPLAN: Return if stridor"),
@@ -225,11 +227,12 @@ def test_a_copied_sentence() -> None:
 
 
 def test_an_absent_answer_that_is_there_after_all() -> None:
-    assert asked("What dose of dexamethasone in mg/kg was given once?", "absent") != "not_question"
-    assert asked("Can cool mist be tried at home?", "absent") == "answered_after_all"
-    assert isinstance(asked("Can cool mist be tried at home?", "question"), Draft)
-    assert isinstance(asked("Does cool mist burn dry airways?", "absent"), Draft)
-    spread = "Which stridor needs dexamethasone and mist?"
+    answered = "Is a dry barking cough due to croup?"
+    assert asked(answered, "absent") == "answered_after_all"
+    assert isinstance(asked(answered, "question"), Draft)
+    assert isinstance(asked("Is a dry barking cough of asthma worse on exercise?", "absent"), Draft)
+    assert isinstance(asked("What is croup?", "absent"), Draft), "one word says too little"
+    spread = "Is stridor of croup eased by dexamethasone?"
     assert isinstance(asked(spread, "absent"), Draft), "its words stand in three sentences"
 
 

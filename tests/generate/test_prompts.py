@@ -50,7 +50,7 @@ def test_a_negative_is_asked_for_only_when_wanted() -> None:
         (one_shot(DOCUMENT, plain), one_shot(DOCUMENT, wanted)),
         (evidence_first(DOCUMENT, PASSAGE, "lay", plain), evidence_first(DOCUMENT, PASSAGE, "lay", wanted)),
     ):
-        assert "\"negative\"" not in json.dumps(ask.schema) + ask.system + ask.user
+        assert '"negative"' not in json.dumps(ask.schema) + ask.system + ask.user
         assert '"negative"' in json.dumps(more.schema)
         assert '"negative"' in more.system + more.user
 

@@ -13,7 +13,6 @@ from medloom.generate.drafts import Draft
 from medloom.generate.lexicon import stem
 from medloom.generate.parse import is_refusal
 from medloom.generate.phrases import content_words
-from medloom.guard.contamination import _minhash, _sketch
 from medloom.text import characters_key, text_key
 from medloom.text.sentences import sentences
 
@@ -21,6 +20,9 @@ MIN_PASSAGE_WORDS = 4
 _COPIED_WORDS = 5
 _LATIN_AND_GREEK = 0x3FF
 _ANSWERED_SHARE, _ANSWERED_WORDS = 0.75, 3
+_SKETCH, _SEED = 252, 42
+_BANDS = ((0.8, 36), (0.7, 42), (0.6, 63))
+_ESTIMATE_ERROR = 0.15
 
 _SAME = str.maketrans(
     {
@@ -54,7 +56,7 @@ _MENTIONS = re.compile(
             r"(?! (?:of|through|way|messag\w*|neck)\b)",
             r"\b(?:the|this) patient note\b",
             rf"\b(?:according to|based (?:up)?on|as per|per|in light of|from|in) (?:the|this|these) {_ADJECTIVE}{{0,3}}"
-            rf"(?:above|provided|given|{_KIND_OF_RECORD} (?:above|provided|given|below))\b(?![- ](?:knee|elbow))",
+            rf"(?:above|provided|given|{_KIND_OF_RECORD} (?:above|provided|given|below))\b(?![- ](?:knee|elbow|\d))",
             rf"\b(?:according to|based (?:up)?on|as per) (?:the |this |these )?{_ADJECTIVE}{{0,3}}"
             r"(?:records?|reports?|charts?|summary|information|details|description|context|scenario|case|statements?|content)\b",
             rf"\b{_TOLD} (?:above|below|here|earlier|in (?:the|this|that|these|your)\b(?! (?:literature|guidelines?)))",
@@ -225,7 +227,8 @@ class Checker:
 class Duplicates:
     """Queries seen so far, for dropping those that are nearly the same: the first one stays.
 
-    Candidates are found by MinHash over character 4-grams and counted exactly; a query takes about a kilobyte.
+    Pairs are proposed by MinHash over character 4-grams with a chance of at least 0.999, most of the wrong ones are put aside
+    by the estimate, and the rest is counted exactly.
 
     Args:
         threshold: Jaccard overlap of character 4-grams, at least 0.6, from which two queries are one; above 1: off.
@@ -235,10 +238,10 @@ class Duplicates:
         from rensa import RMinHashLSH
 
         self._threshold = threshold
-        self._seen: dict[str, int] = {}
-        self._keys: list[str] = []
-        self._width, bands = _sketch(threshold)
-        self._lsh: Any = RMinHashLSH(threshold=min(1.0, threshold), num_perm=self._width, num_bands=bands)
+        self._seen: set[str] = set()
+        self._kept: list[tuple[str, Any]] = []
+        bands = next(bands for lowest, bands in _BANDS if threshold >= lowest)
+        self._lsh: Any = RMinHashLSH(threshold=min(1.0, threshold), num_perm=_SKETCH, num_bands=bands)
 
     def is_new(self, query: str) -> bool:
         """Whether no query before was nearly the same; it is remembered if so."""
@@ -247,16 +250,25 @@ class Duplicates:
         key = text_key(query)
         if key in self._seen:
             return False
-        grams = characters_key(query)
-        sketch = _minhash(grams, self._width)
-        for number in self._lsh.query(sketch):
-            other = characters_key(self._keys[number])
-            if len(grams & other) >= self._threshold * len(grams | other):
+        grams = characters_key(key)
+        sketch = self._sketch(grams)
+        for other, its_sketch in (self._kept[number] for number in self._lsh.query(sketch)):
+            if sketch.jaccard(its_sketch) < self._threshold - _ESTIMATE_ERROR:
+                continue
+            its_grams = characters_key(other)
+            if len(grams & its_grams) >= self._threshold * len(grams | its_grams):
                 return False
-        self._lsh.insert(len(self._keys), sketch)
-        self._seen[key] = len(self._keys)
-        self._keys.append(key)
+        self._lsh.insert(len(self._kept), sketch)
+        self._kept.append((key, sketch))
+        self._seen.add(key)
         return True
+
+    def _sketch(self, grams: set[str]) -> Any:  # noqa: ANN401
+        from rensa import RMinHash
+
+        sketch = RMinHash(num_perm=_SKETCH, seed=_SEED)
+        sketch.update(sorted(grams))
+        return sketch
 
 
 def _fold(text: str) -> "tuple[str, array[int]]":

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from itertools import groupby
 
 import numpy as np
-import numpy.typing as npt
 
 from medloom.generate.config import GenerateConfig
 from medloom.mine.bm25 import Bm25
 from medloom.mine.candidates import VectorFile
 from medloom.mine.pairs import target_of
-from medloom.mine.topk import Ints, top_k
+from medloom.mine.topk import Floats, Ints, top_k
 from medloom.records import TrainingRecord
 
 
@@ -24,7 +23,8 @@ def round_trip(
 
     The corpus is all distinct positives of the records of a source that look for passages. One that is no larger than
     ``round_trip_k`` proves nothing: all its records pass. Records that look for something else (a passage for its
-    question) always pass.
+    question) always pass. A passage that is no better than the first result left out is not found: its place among equals
+    is chance.
 
     Args:
         records: Checked records.
@@ -55,18 +55,18 @@ def round_trip(
                 counts["round_trip_void"] = counts.get("round_trip_void", 0) + len(numbers)
             continue
         if encode is None or method == "bm25":
-            found, _ = Bm25().rank(queries, corpus, k)
+            found, scores = Bm25().rank(queries, corpus, k + 1)
         else:
-            found = _nearest(queries, corpus, k, encode, f"round-trip-{place}")
+            found, scores = _nearest(queries, corpus, k + 1, encode, f"round-trip-{place}")
         row = {text: number for number, text in enumerate(corpus)}
-        for number, ranked in zip(numbers, found, strict=True):
+        for number, ranked, reached in zip(numbers, found, scores, strict=True):
             own = [row[text] for text in records[number].positives]
-            keep[number] = bool(np.isin(ranked, own).any())
+            keep[number] = bool((np.isin(ranked, own) & (reached > reached[k])).any())
     return keep
 
 
-def _nearest(queries: Sequence[str], corpus: Sequence[str], k: int, encode: VectorFile, name: str) -> Ints:
-    """The k nearest texts of the corpus by cosine similarity, int64, shape (queries, k)."""
-    texts: npt.NDArray[np.float32] = encode(f"{name}-passages", corpus, "document")
-    asked = encode(f"{name}-queries", queries, "query")
-    return np.concatenate([numbers for _, _, numbers in top_k(asked, texts, k)])
+def _nearest(queries: Sequence[str], corpus: Sequence[str], k: int, encode: VectorFile, name: str) -> tuple[Ints, Floats]:
+    """The k nearest texts of the corpus and their cosine similarities, both of shape (queries, k)."""
+    texts = encode(f"{name}-passages", corpus, "document")
+    blocks = list(top_k(encode(f"{name}-queries", queries, "query"), texts, k))
+    return np.concatenate([numbers for _, _, numbers in blocks]), np.concatenate([scores for _, scores, _ in blocks])
