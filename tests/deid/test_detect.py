@@ -1,6 +1,7 @@
 """The detectors as wholes: what must go, what must stay, and that nothing depends on what else is asked."""
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from medloom.deid.spans import Detector, find
 from medloom.errors import MedloomError
 
 GOES = [
-    "Seen by Dr. Hester [[O'Neil-Smith]] today.",
+    "Seen by [[Dr. Hester O'Neil-Smith]] today.",
     "Mrs. [[de la Cruz]] reports pain.",
     "Patient: [[Nguyễn Văn An]]\nSex: M",
     "Letter c/o [[Martha Quill]], thank you.",
@@ -23,7 +24,7 @@ GOES = [
     "Lives at [[12 High Street]], [[Leeds]] [[LS1 4DY]].",
     "Write to [[jörg.müller@klinik-süd.de]] or see [[https://portal.example.org/u/1]] from [[10.12.0.7]].",
     "PATIENT [[MARIA LOPEZ]] WAS SEEN BY [[DR. HELEN KRAUSE]] AT [[MERCY HOSPITAL]] ON [[MARCH 3, 2021]].",
-    "patient [[john smith]] (mrn [[99887766]]) was seen at [[stanford hospital]] on [[april 3rd 2023]] by dr. [[emily clark]].",
+    "patient [[john smith]] (mrn [[99887766]]) seen at [[stanford hospital]] on [[april 3rd 2023]] by dr. [[emily clark]].",
     "The [[92]]-year-old man; his mother died at [[101]], aged [[101]].",
     "PT [[ELIJAH MARSH]] ROOM [[288A]] TOLERATED DIET.",
     "Name: [[DOE, JANE A]]   MRN: [[00123456]]",
@@ -124,7 +125,7 @@ def test_kinds(rules: Detector) -> None:
 @pytest.mark.parametrize(
     "marked",
     [
-        "👩‍⚕️ 🏥 Seen by Dr. Jose\u0301 [[Pe\u0301rez]] on [[01/02/1960]].",
+        "👩‍⚕️ 🏥 Seen by [[Dr. Jose\u0301 Pe\u0301rez]] on [[01/02/1960]].",
         "A\r\nDOB: [[01/02/1960]]\r\nMr. [[Tapia]]\r\n",
         "ﬁrst line\u2028Mr. [[Tapia]] ınd [[01/02/1960]]",
         "\x00\x07Mr. [[Tapia]]\x00",
@@ -132,10 +133,7 @@ def test_kinds(rules: Detector) -> None:
 )
 def test_offsets_are_those_of_the_text_as_it_came(detector: Detector, marked: str) -> None:
     """Emoji, combining accents, odd line ends and control characters shift nothing."""
-    spans = find(detector, unmarked(marked))
-    assert set(places(marked)) <= {(s.start, s.end) for s in spans} | {
-        (start, s.end) for s in spans for start, _ in places(marked) if s.start <= start
-    }
+    assert set(places(marked)) <= {(span.start, span.end) for span in find(detector, unmarked(marked))}
 
 
 def test_notes_are_read_lazily_and_given_in_order(detector: Detector) -> None:
@@ -172,8 +170,47 @@ def test_nothing_is_found_in_nothing(detector: Detector) -> None:
 
 PIECES = st.sampled_from(
     [
-        *("Dr. ", "Mr. ", "Brown", "Foley", "Anna", "S.", ", ", " ", "\n", "MRN ", "123", "4567", "-", "/", "2021", "May ", "in ", "Boston"),
-        *("é", "e\u0301", "🙂", "\x00", "(", ")", "St. ", "Hospital", "JOHN ", "SMITH", "a", "@", "b.org", "'s", "’s", "III", "ß", "İ", "van "),
+        *(
+            "Dr. ",
+            "Mr. ",
+            "Brown",
+            "Foley",
+            "Anna",
+            "S.",
+            ", ",
+            " ",
+            "\n",
+            "MRN ",
+            "123",
+            "4567",
+            "-",
+            "/",
+            "2021",
+            "May ",
+            "in ",
+            "Boston",
+        ),
+        *(
+            "é",
+            "e\u0301",
+            "🙂",
+            "\x00",
+            "(",
+            ")",
+            "St. ",
+            "Hospital",
+            "JOHN ",
+            "SMITH",
+            "a",
+            "@",
+            "b.org",
+            "'s",
+            "’s",
+            "III",
+            "ß",
+            "İ",
+            "van ",
+        ),
     ]
 )
 
@@ -184,7 +221,7 @@ def test_spans_are_sound(text: str) -> None:
     detector = load_detector("rules")
     spans = find(detector, text)
     assert all(0 <= s.start < s.end <= len(text) for s in spans)
-    assert all(a.end <= b.start for a, b in zip(spans, spans[1:], strict=False))
+    assert all(a.end <= b.start for a, b in pairwise(spans))
     assert all(any(c.isalnum() for c in text[s.start : s.end]) for s in spans)
     assert find(detector, text) == spans
 

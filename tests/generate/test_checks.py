@@ -1,6 +1,7 @@
 """What drops a query, and what must not."""
 
 import random
+import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -25,11 +26,13 @@ class Marker:
     """Finds the word Zzyzx."""
 
     name = "marker"
-    asked = 0
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
 
     def find_many(self, notes: Iterable[Sequence[str]]) -> Iterator[list[list[Span]]]:
         for note in notes:
-            self.asked += 1
+            self.asked += note
             yield [[Span(t.index("Zzyzx"), t.index("Zzyzx") + 5, "NAME")] if "Zzyzx" in t else [] for t in note]
 
 
@@ -266,9 +269,35 @@ def test_only_what_passed_all_else_is_searched_for_identifiers() -> None:
     marker = Marker()
     checker = Checker(config(), marker)
     checker.check(replace(DRAFT, query="Croup?"), NOTE)
-    assert marker.asked == 0
+    assert marker.asked == []
     checker.check(DRAFT, NOTE)
-    assert marker.asked == 1
+    checker.check(replace(DRAFT, kind="lay"), NOTE)
+    assert marker.asked == [NOTE, DRAFT.query, "", DRAFT.query, ""], "the note once, each query once"
+
+
+class Titles(Marker):
+    """Finds what follows a title, and nothing without one."""
+
+    def find_many(self, notes: Iterable[Sequence[str]]) -> Iterator[list[list[Span]]]:
+        for note in notes:
+            yield [[Span(m.start(1), m.end(1), "NAME") for m in re.finditer(r"Mr\. (\w+ \w+)", t)] for t in note]
+
+
+@pytest.mark.parametrize(
+    ("query", "passes"),
+    [
+        ("What should Will avoid with croup?", False),
+        ("Why does Rose's cough bark?", False),
+        ("What will help a barking cough?", True),
+        ("Is the rose rash of croup itchy?", True),
+        ("Does Willow bark help croup?", True),
+    ],
+)
+def test_a_name_of_the_note_is_known_in_the_query(query: str, passes: bool) -> None:
+    note = f"Mr. Will Rose brought his son. {NOTE}"
+    result = Checker(config(), Titles()).check(replace(DRAFT, query=query, negative="Then Rose came with a fever."), note)
+    assert isinstance(result, Draft) is passes
+    assert result == "identifiers" or (isinstance(result, Draft) and result.negative == "")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """From documents to records: with a scripted model, every count adds up and nothing is asked twice."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -230,6 +231,20 @@ def test_the_judge_has_the_last_word(tmp_path: Path) -> None:
     assert len(records) == 10
     with pytest.raises(BudgetReached):
         go(tmp_path / "b", Scripted(judged), checks={"judge": True}, kinds={"question": 1}, max_calls=15)
+
+
+def test_an_absent_question_goes_with_the_question_it_stands_on(tmp_path: Path) -> None:
+    def judged(number: int, ask: Ask) -> str:
+        if "<note>" in ask.user:
+            return answers(number, ask)
+        wrong = "How fast does gout" in ask.user
+        return json.dumps({"answers": not wrong, "unanswered": True, "score": 0.9})
+
+    _, records, rejects = go(tmp_path, Scripted(judged), checks={"judge": True})
+    assert Counter((r["doc_id"], r["reason"]) for r in rejects) == Counter(
+        {("n1", "judge"): 1, ("n1", "no_partner"): 1, ("n7", "judge"): 1, ("n7", "no_partner"): 1}
+    )
+    assert {r.kind for r in records if r.doc_id in ("n1", "n7")} == {"keyword_passage"}
 
 
 def test_limits_stop_and_a_higher_one_goes_on(tmp_path: Path) -> None:

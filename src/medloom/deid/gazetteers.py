@@ -13,20 +13,22 @@ from pathlib import Path
 from medloom.deid.medical import lists
 from medloom.deid.page import fold
 from medloom.errors import MedloomError
+from medloom.text.wordlist import word_set
 
 _FILES = {"first": ("dist.male.first", "dist.female.first"), "last": ("dist.all.last",)}
-_MORE_FIRST = (
-    "aiden aidan ava mia chloe zoe liam noah ethan logan mason lucas jayden aaliyah jose mohammed muhammad mohamed mohammad ahmed "
-    "ali fatima aisha omar hassan hussein ibrahim yusuf khalid mustafa amir priya raj rajesh ravi sanjay anil sunil deepak vijay "
-    "lakshmi arjun rahul neha pooja anjali wei ming xiu mei ling jing yan hiroshi kenji yuki akira sakura takashi min-jun ji-hoon "
-    "soo hyun nguyen thi minh hoa linh tuan anh kwame kofi ama abena chinedu ngozi oluwaseun olumide adebayo emeka chioma tunde "
-    "dmitri dmitry sergei sergey vladimir olga svetlana natasha tatiana ivan igor anastasia piotr pawel agnieszka katarzyna "
-    "magdalena jorn bjorn lars sven anders ingrid astrid soren siobhan niamh aoife sean seamus padraig ciaran giovanni giuseppe "
-    "francesca chiara matteo luca pierre francois jean-pierre jacques amelie camille hans jurgen wolfgang heinrich klaus dieter "
-    "santiago mateo alejandro sofia valentina ximena guadalupe joaquin juan jesus timmy tommy billy bobby jimmy johnny danny "
-    "sammy benny kenny jenny becky katie kate abby maddie jake josh zach nate matt mike dave steve tom jim bob joe ben sam dan "
-    "tim jeff greg doug phil ken ron jon alex chris pat liz beth sue deb deborah aiyana cherokee dakota"
-).split()
+_MORE_FIRST = word_set(
+    "aiden aidan ava mia chloe zoe liam noah ethan logan mason lucas jayden aaliyah jose mohammed muhammad mohamed "
+    "mohammad ahmed ali fatima aisha omar hassan hussein ibrahim yusuf khalid mustafa amir priya raj rajesh ravi sanjay "
+    "anil sunil deepak vijay lakshmi arjun rahul neha pooja anjali wei ming xiu mei ling jing yan hiroshi kenji yuki "
+    "akira sakura takashi min-jun ji-hoon soo hyun nguyen thi minh hoa linh tuan anh kwame kofi ama abena chinedu ngozi "
+    "oluwaseun olumide adebayo emeka chioma tunde dmitri dmitry sergei sergey vladimir olga svetlana natasha tatiana "
+    "ivan igor anastasia piotr pawel agnieszka katarzyna magdalena jorn bjorn lars sven anders ingrid astrid soren "
+    "siobhan niamh aoife sean seamus padraig ciaran giovanni giuseppe francesca chiara matteo luca pierre francois "
+    "jean-pierre jacques amelie camille hans jurgen wolfgang heinrich klaus dieter santiago mateo alejandro sofia "
+    "valentina ximena guadalupe joaquin juan jesus timmy tommy billy bobby jimmy johnny danny sammy benny kenny jenny "
+    "becky katie kate abby maddie jake josh zach nate matt mike dave steve tom jim bob joe ben sam dan tim jeff greg "
+    "doug phil ken ron jon alex chris pat liz beth sue deb deborah aiyana cherokee dakota"
+)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The medical guard: what a capitalised word of a note can be, if it is not an identifier.
 
-Ordinary words are those that the definitions of the Human Phenotype Ontology and the descriptions of ICD-10-CM write in lower
-case, so that an eponym, which they capitalise, is none of them. Names of diseases come from MeSH, names of drugs from
+Ordinary words are those that the definitions of the Human Phenotype Ontology and the descriptions of ICD-10-CM write in
+lower case, so that an eponym, which they capitalise, is none of them. Names of diseases come from MeSH, names of drugs from
 DrugBank's open vocabulary and MedlinePlus; eponyms, devices and the words that follow them from our own lists in
 ``words.yaml``.
 """
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 import yaml
@@ -18,22 +19,24 @@ import yaml
 from medloom.deid.page import Page, fold
 from medloom.errors import MedloomError
 from medloom.sources.ner_dictionary import dictionary_path, read_dictionary
+from medloom.text.wordlist import word_set
 
 _LOWER = re.compile(r"(?<![\w-])[a-z]{2,}(?![\w-])")
 _LETTERS = re.compile(r"[a-z]{3,}")
 _TAG = re.compile(r"<[^<>]*>")
 _FORMED = re.compile(
-    r"\w{3,}(?:olog(?:y|ist|ists|ic|ical)|ectom(?:y|ies)|otom(?:y|ies)|ostom(?:y|ies)|oscop(?:y|ies|ic|e)|plast(?:y|ies)|itis|osis|oses|"
-    r"path(?:y|ic|ies)|graph(?:y|ic|ies)|metry|therap(?:y|ies|ist)|(?:an)?esthesia|cillin|mycin|azole|statin|sartan|prazole|oxacin|"
-    r"cycline|dipine|setron|triptan|tidine|parin|gliptin|gliflozin|lukast|ximab|zumab|tinib|bacter|bacteria|coccus|cocci|monas|myces|"
-    r"uria|emia|aemia|algia|plegia|phagia|pnea|rrhea|oid|otic|itic|atric|cardial|vascular|thoracic|operative|operatively)"
+    r"\w{3,}(?:olog(?:y|ist|ists|ic|ical)|ectom(?:y|ies)|otom(?:y|ies)|ostom(?:y|ies)|oscop(?:y|ies|ic|e)|plast(?:y|"
+    r"ies)|itis|osis|oses|path(?:y|ic|ies)|graph(?:y|ic|ies)|metry|therap(?:y|ies|ist)|(?:an)?esthesia|cillin|mycin|"
+    r"azole|statin|sartan|prazole|oxacin|cycline|dipine|setron|triptan|tidine|parin|gliptin|gliflozin|lukast|ximab|"
+    r"zumab|tinib|bacter|bacteria|coccus|cocci|monas|myces|uria|emia|aemia|algia|plegia|phagia|pnea|rrhea|oid|otic|itic|"
+    r"atric|cardial|vascular|thoracic|operative|operatively)"
 )
 _MOST_AHEAD = 2
-MONTHS = frozenset(
-    "january february march april may june july august september october november december "
-    "jan feb mar apr jun jul aug sep sept oct nov dec".split()
+MONTHS = word_set(
+    "january february march april may june july august september october november december jan feb mar apr jun jul aug "
+    "sep sept oct nov dec"
 )
-WEEKDAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())
+WEEKDAYS = word_set("monday tuesday wednesday thursday friday saturday sunday")
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ class Lexicon:
 
 def _pairs_around(page: Page, i: int) -> list[tuple[str, str]]:
     keys = [token.key for token in page.tokens[max(0, i - 1) : i + 2]]
-    return list(zip(keys, keys[1:], strict=False))
+    return list(pairwise(keys))
 
 
 @cache
@@ -116,7 +119,16 @@ def lexicon() -> Lexicon:
     lower = frozenset(_LOWER.findall(_definitions())) | frozenset(_LOWER.findall(_descriptions()))
     drugs = _names("drug", one_word=True)
     diseases = _names("disease", one_word=False)
-    ordinary = (lower | own["notes"] | own["heads"] | own["strong_heads"] | MONTHS | WEEKDAYS | own["person_verbs"] | own["departments"]) - _never_ordinary(lower)
+    ordinary = (
+        lower
+        | own["notes"]
+        | own["heads"]
+        | own["strong_heads"]
+        | MONTHS
+        | WEEKDAYS
+        | own["person_verbs"]
+        | own["departments"]
+    ) - _never_ordinary(lower)
     return Lexicon(
         ordinary=ordinary,
         medical=drugs | diseases | own["brands"],
@@ -135,7 +147,7 @@ def lexicon() -> Lexicon:
 
 def _never_ordinary(lower: frozenset[str]) -> frozenset[str]:
     """Names that a definition happens to write in lower case."""
-    return lower & frozenset("derrick amelia chester vera".split())
+    return lower & word_set("derrick amelia chester vera")
 
 
 def _data(package: str, pattern: str) -> Path:

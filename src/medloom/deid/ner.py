@@ -13,6 +13,7 @@ from medloom.deid.rules.hits import MODEL, Hit
 from medloom.deid.rules.reading import PARTICLES, Names, can_be_name, followed_as_name
 from medloom.deid.spans import Kind
 from medloom.errors import MedloomError
+from medloom.text.wordlist import word_set
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -23,8 +24,8 @@ _KINDS: dict[str, Kind] = {"PERSON": "NAME", "GPE": "CITY", "LOC": "CITY", "FAC"
 _SENTENCE = re.compile(r"[^\n.;?!]+[.;?!]*|[\n.;?!]+")
 _SHORTEST, _LONGEST = 60, 600
 _BATCH = 64
-_PLACE_BEFORE = frozenset("in from near to at outside around visited".split())
-_ORG_BEFORE = frozenset("at from to by".split())
+_PLACE_BEFORE = word_set("in from near to at outside around visited")
+_ORG_BEFORE = word_set("at from to by")
 
 
 class Question(NamedTuple):
@@ -86,7 +87,11 @@ def _suspect(page: Page, i: int, covered: bytearray, known: Names) -> bool:
     if word.shape != "C" or word.end - word.start < 3 or covered[word.start] or not can_be_name(word):
         return False
     if known.unexplained(word.key):
-        return not page.opens(i) or known.known.is_name(word.key) or page.tokens[i + 1 : i + 2] != [] and page.tokens[i + 1].shape == "C"
+        return (
+            not page.opens(i)
+            or known.known.is_name(word.key)
+            or (page.tokens[i + 1 : i + 2] != [] and page.tokens[i + 1].shape == "C")
+        )
     return False
 
 
@@ -129,9 +134,17 @@ def ask(model: "Language", pages: Sequence[Page], asked: Sequence[Question], kno
 def _guarded(page: Page, start: int, end: int, kind: Kind, known: Names) -> Iterator[Hit]:
     """The entity without the words at its ends that need no name, if anything is left that only a name explains."""
     i, j = page.index(start), page.index(end)
-    while i < j and (not can_be_name(page.tokens[i]) or known.lexicon.explains(page.tokens[i].key)) and not _first(page, i, known):
+    while (
+        i < j
+        and (not can_be_name(page.tokens[i]) or known.lexicon.explains(page.tokens[i].key))
+        and not _first(page, i, known)
+    ):
         i += 1
-    while j > i and (not can_be_name(page.tokens[j - 1]) or known.lexicon.explains(page.tokens[j - 1].key)) and not _last(page, i, j, known):
+    while (
+        j > i
+        and (not can_be_name(page.tokens[j - 1]) or known.lexicon.explains(page.tokens[j - 1].key))
+        and not _last(page, i, j, known)
+    ):
         j -= 1
     words = page.tokens[i:j]
     if words and page.text[words[-1].end : words[-1].end + 2].strip(" :=")[:1].isdigit():

@@ -3,13 +3,14 @@
 import re
 import unicodedata
 from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 _MARKS = "\u0300-\u036f"
 _WORD = re.compile(rf"[^\W\d_](?:[^\W\d_]|[{_MARKS}])*(?:['’\-](?:[^\W\d_]|[{_MARKS}])+)*")
 _POSSESSIVE = re.compile(r"(?:['’]s|s['’])$")
-_INNER = re.compile(r"^(?!Mc|Mac|De|Di|Du|La|Le|Li|Fitz|Van|Al|Ab|O)[A-Z][a-z]{1,2}[A-Z]|^[A-Z]{2,}[a-rt-z]|[a-z]-[A-Z]{2}")
+_INNER = re.compile(r"^(?!Mc|Mac|De|Di|Du|La|Le|Li|Fitz|Van|Al|Ab|O)[A-Z][a-z]{1,2}[A-Z]|^[A-Z]{2,}[a-z]|[a-z]-[A-Z]{2}")
 _COMPOUND = re.compile(r"-[a-z]{4}")
 _SPECIAL = str.maketrans({"ø": "o", "đ": "d", "ł": "l", "ß": "ss", "æ": "ae", "œ": "oe", "’": "'", "ı": "i"})
 _SENTENCE_END = frozenset(".!?:;")
@@ -90,6 +91,13 @@ class Page:
             return False
         near = [t for t in self.tokens[max(0, i - 2) : i + 3] if t.end - t.start > 1]
         return sum(t.shape == "A" for t in near) >= 2 and sum(t.shape == "A" for t in near) >= len(near) - 1
+
+    def after(self, cue: re.Pattern[str]) -> Iterator[tuple[int, int]]:
+        """Where a cue starts, and the number of the word that follows it at once, for each place where one does."""
+        for match in cue.finditer(self.text):
+            i = self.index(match.end())
+            if i < len(self.tokens) and self.tokens[i].start == match.end():
+                yield match.start(), i
 
     def index(self, position: int) -> int:
         """The first word that starts at or after a place in the text."""

@@ -20,8 +20,8 @@ MIN_PASSAGE_WORDS = 4
 _COPIED_WORDS = 5
 _LATIN_AND_GREEK = 0x3FF
 _ANSWERED_SHARE, _ANSWERED_WORDS = 0.75, 3
-_SKETCH, _SEED = 252, 42
-_BANDS = ((0.8, 36), (0.7, 42), (0.6, 63))
+_SEED = 42
+_BANDS = ((0.8, 252, 36), (0.7, 250, 50), (0.6, 252, 63))
 _ESTIMATE_ERROR = 0.15
 
 _SAME = str.maketrans(
@@ -33,6 +33,7 @@ _SAME = str.maketrans(
         "‹": "<",
     }
 )
+_NAME_PART = re.compile(r"\b[A-Z]\w{2,}")
 _GARBLED = re.compile(r'[{}]|":\s*"|</?\w+>|\\[nt"]|�')
 
 _KIND_OF_TEXT = r"(?:notes?|passages?|texts?|excerpts?|documents?|snippets?|extracts?|paragraphs?|transcripts?)"
@@ -130,6 +131,7 @@ class Checker:
         self._detector = detector if config.checks.identifiers else None
         self._counts: dict[str, int] = {} if counts is None else counts
         self._shown: tuple[str, Folded] = ("", Folded(""))
+        self._named: tuple[str, frozenset[str]] = ("", frozenset())
 
     def check(self, draft: Draft, shown: str) -> Draft | str:
         """The draft with its evidence as it stands in the text, or the name of the check that drops it.
@@ -217,18 +219,27 @@ class Checker:
         return replace(draft, negative="")
 
     def _identifiers(self, draft: Draft) -> tuple[bool, bool]:
-        """Whether the query, and the negative, hold an identifier."""
+        """Whether the query, and the negative, hold an identifier, or a part of a name that is one in the document."""
         if self._detector is None:
             return False, False
+        shown = self._shown[0]
+        if self._named[0] != shown:
+            spans = next(iter(self._detector.find_many([[shown]])))[0]
+            found = (shown[span.start : span.end] for span in spans if span.kind == "NAME")
+            self._named = shown, frozenset(part for name in found for part in _NAME_PART.findall(name))
+        names = self._named[1]
         query, negative = next(iter(self._detector.find_many([[draft.query, draft.negative]])))
-        return bool(query), bool(negative)
+        return (
+            bool(query) or not names.isdisjoint(_NAME_PART.findall(draft.query)),
+            bool(negative) or not names.isdisjoint(_NAME_PART.findall(draft.negative)),
+        )
 
 
 class Duplicates:
     """Queries seen so far, for dropping those that are nearly the same: the first one stays.
 
-    Pairs are proposed by MinHash over character 4-grams with a chance of at least 0.999, most of the wrong ones are put aside
-    by the estimate, and the rest is counted exactly.
+    MinHash over character 4-grams proposes a pair at the threshold with a chance of at least 0.999 and sorts out most others
+    by its estimate; the rest is counted exactly. A query takes about five kilobytes.
 
     Args:
         threshold: Jaccard overlap of character 4-grams, at least 0.6, from which two queries are one; above 1: off.
@@ -240,8 +251,8 @@ class Duplicates:
         self._threshold = threshold
         self._seen: set[str] = set()
         self._kept: list[tuple[str, Any]] = []
-        bands = next(bands for lowest, bands in _BANDS if threshold >= lowest)
-        self._lsh: Any = RMinHashLSH(threshold=min(1.0, threshold), num_perm=_SKETCH, num_bands=bands)
+        self._width, bands = next((width, bands) for lowest, width, bands in _BANDS if threshold >= lowest)
+        self._lsh: Any = RMinHashLSH(threshold=min(1.0, threshold), num_perm=self._width, num_bands=bands)
 
     def is_new(self, query: str) -> bool:
         """Whether no query before was nearly the same; it is remembered if so."""
@@ -266,7 +277,7 @@ class Duplicates:
     def _sketch(self, grams: set[str]) -> Any:  # noqa: ANN401
         from rensa import RMinHash
 
-        sketch = RMinHash(num_perm=_SKETCH, seed=_SEED)
+        sketch = RMinHash(num_perm=self._width, seed=_SEED)
         sketch.update(sorted(grams))
         return sketch
 

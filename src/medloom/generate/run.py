@@ -14,7 +14,7 @@ from medloom.deid.spans import Detector
 from medloom.errors import StageError
 from medloom.generate.calls import CallStore
 from medloom.generate.chat import Ask, ChatModel
-from medloom.generate.config import GenerateConfig
+from medloom.generate.config import TASK_KINDS, GenerateConfig
 from medloom.generate.drafts import Draft, Reject, shown_text
 from medloom.generate.write import Writer, writer_for
 from medloom.identity import digest, text_hash
@@ -254,10 +254,8 @@ class _Job:
                     raise StageError("generate: checks.round_trip is base, but there is no base model here: set it to bm25")
                 encode = vectors(digest([[r.query, r.positives[0]] for r in records]))
             keep = round_trip(records, self.config, encode, self.summary.altered)
-        for record, kept in zip(records, keep, strict=True):
-            if not kept:
-                self.rejects.record(record, "round_trip")
-        write_table(self.folder / _JUDGED, (r for r, kept in zip(records, keep, strict=True) if kept), TrainingRecord)
+        passed = self._with_partners(zip(records, keep, strict=True), "round_trip")
+        write_table(self.folder / _JUDGED, passed, TrainingRecord)
         (self.folder / _CANDIDATES).unlink()
 
     def all_asks(self) -> Iterator[Ask]:
@@ -272,10 +270,9 @@ class _Job:
         kinds: Counter[str] = Counter()
 
         def records() -> Iterator[TrainingRecord]:
-            for record in read_table(self.folder / _JUDGED, TrainingRecord):
-                if self.config.checks.judge and model is not None and not self._passes(record, model):
-                    self.rejects.record(record, "judge")
-                    continue
+            judge = model if self.config.checks.judge else None
+            asked = read_table(self.folder / _JUDGED, TrainingRecord)
+            for record in self._with_partners(((r, judge is None or self._passes(r, judge)) for r in asked), "judge"):
                 kinds[record.task] += 1
                 self.kept.add((record.source, record.doc_id))
                 yield record
@@ -285,6 +282,19 @@ class _Job:
         whole.replace(self.folder / GENERATED)
         self.summary.kinds = dict(sorted(kinds.items()))
         (self.folder / _JUDGED).unlink()
+
+    def _with_partners(self, judged: Iterable[tuple[TrainingRecord, bool]], check: str) -> Iterator[TrainingRecord]:
+        """The records that pass; one that stands on a question which does not goes with it."""
+        lost: set[tuple[str, str, str]] = set()
+        for record, passes in judged:
+            on = (record.source, record.doc_id, record.positives[0])
+            if not passes:
+                lost.add((record.source, record.doc_id, record.query))
+                self.rejects.record(record, check)
+            elif record.kind == TASK_KINDS["absent"] and on in lost:
+                self.rejects.record(record, "no_partner")
+            else:
+                yield record
 
     def _passes(self, record: TrainingRecord, model: ChatModel) -> bool:
         from medloom.generate.judge import judge_ask, verdict

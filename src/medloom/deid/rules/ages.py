@@ -21,16 +21,19 @@ _FORMS = [
         rf"\bag(?:e|ed|es)(?:/sex)?(?: is| was| of| at)?[ :=]{{1,3}}({_OLD})(?![\w%]|\.\d)",
         rf"\bage (?:of|at death|at onset|at diagnosis)[ :]{{1,3}}({_OLD})\b",
         rf"(?<![\w.,/-])({_OLD})[ -](?:male|female|woman|man|lady|gentleman)\b",
-        rf"\b{_FAMILY},? (?:who )?(?:is|was|turned|died at|passed away at|deceased at|lived to|alive at|living at|at)(?: now| only)? "
-        rf"({_OLD})(?![\w%/:-]|\.\d| (?:kg|lbs?|pounds|bpm|percent|mm|cm|mg|minutes|days|hours))",
-        rf"\b(?:died|passed away|deceased|expired|living|alive)(?: of [\w ]{{1,30}})? (?:at|@)(?: the age of| age)? ({_OLD})(?![\w%/:-]|\.\d)",
+        rf"\b{_FAMILY},? (?:who )?(?:is|was|turned|died at|passed away at|deceased at|lived to|alive at|living at|"
+        rf"at)(?: now| only)? ({_OLD})(?![\w%/:-]|\.\d| (?:kg|lbs?|pounds|bpm|percent|mm|cm|mg|minutes|days|hours))",
+        rf"\b(?:died|passed away|deceased|expired|living|alive)(?: of [\w ]{{1,30}})? (?:at|@)(?: the age of| "
+        rf"age)? ({_OLD})(?![\w%/:-]|\.\d)",
         rf"\b({_TENS})[ -]{_UNIT}[ -]{{1,2}}old\b",
         rf"\b({_HUNDRED})[ -]{_UNIT}[ -]{{1,2}}old\b",
         rf"\b(?:age|aged|age of) ({_TENS})\b",
     )
 ]
 _CASED = re.compile(
-    rf"(?:^|\b(?:[Aa]n?|[Pp]t|PT|[Pp]atient|is|was|[Aa]ge|AGE)[ :]{{1,2}})({_OLD}) ?/?[MF](?=[ ,.;/)\n]|$)", re.MULTILINE
+    rf"(?:\b(?:[Aa]n?|[Pp]t|PT|[Pp]atient|is|was|[Aa]ge|AGE)[ :]{{1,2}})({_OLD}) ?/?[MF](?=[ ,.;/)\n]|$)|"
+    rf"^({_OLD}) ?/?[MF](?= (?:with|w/|who|presents|presented|admitted|brought|found|hx|h/o|s/p|p/w)\b)",
+    re.MULTILINE,
 )
 
 
@@ -40,4 +43,4 @@ def ages(page: Page) -> Iterator[Hit]:
         for match in form.finditer(page.text):
             yield Hit(match.start(1), match.end(1), "AGE", FORM)
     for match in _CASED.finditer(page.text):
-        yield Hit(match.start(1), match.end(1), "AGE", FORM)
+        yield Hit(*match.span(match.lastindex or 0), "AGE", FORM)

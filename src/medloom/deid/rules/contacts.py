@@ -13,17 +13,19 @@ _URL = re.compile(
     r"\b(?:https?|ftps?|sftp)://[^\s<>\"')\]]{2,2000}|\bwww\.[\w-]{1,63}\.[^\s<>\"')\]]{2,2000}", re.IGNORECASE
 )
 _DOMAIN = re.compile(
-    r"(?<![\w@.-])(?:[a-z0-9-]{1,63}\.){1,5}(?:com|org|net|edu|gov|biz|info|io|health|us|co\.uk|ca|de)(?:/[^\s<>\"')\]]{0,500})?"
-    r"(?![\w-])",
+    r"(?<![\w@.-])(?:[a-z0-9-]{1,63}\.){1,5}(?:com|org|net|edu|gov|biz|info|io|health|us|co\.uk|ca|"
+    r"de)(?:/[^\s<>\"')\]]{0,500})?(?![\w-])",
 )
 _PUBLIC = re.compile(
-    r"(?:https?://)?(?:www\.)?(?:(?:dx\.)?doi\.org|(?:pubmed\.|www\.)?ncbi\.nlm\.nih\.gov|pubmed\.gov|clinicaltrials\.gov|"
-    r"(?:www\.)?(?:cdc|fda|nih|who|nice|cochrane|medlineplus|cancer|heart|uptodate)\.(?:gov|int|org|com))\b",
+    r"(?:https?://)?(?:www\.)?(?:(?:dx\.)?doi\.org|(?:pubmed\.|www\.)?ncbi\.nlm\.nih\.gov|pubmed\.gov|"
+    r"clinicaltrials\.gov|(?:www\.)?(?:cdc|fda|nih|who|nice|cochrane|medlineplus|cancer|heart|uptodate)\.(?:gov|int|org|"
+    r"com))\b",
     re.IGNORECASE,
 )
 _IP = re.compile(r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?::\d{2,5})?(?![\w]|\.\d)")
 _IP6 = re.compile(
-    r"(?<![\w:])(?:[0-9a-f]{1,4}:){4,7}[0-9a-f]{1,4}(?![\w:])|(?<![\w:])[0-9a-f]{1,4}(?::[0-9a-f]{0,4}){1,6}::?[0-9a-f]{1,4}(?![\w:])",
+    r"(?<![\w:])(?:[0-9a-f]{1,4}:){4,7}[0-9a-f]{1,4}(?![\w:])|"
+    r"(?<![\w:])[0-9a-f]{1,4}(?::[0-9a-f]{0,4}){1,6}::?[0-9a-f]{1,4}(?![\w:])",
     re.I,
 )
 _MAC = re.compile(r"(?<![\w:-])(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}(?![\w:-])", re.IGNORECASE)
@@ -31,7 +33,7 @@ _MAC = re.compile(r"(?<![\w:-])(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}(?![\w:-])", re.
 _EXTENSION = r"(?:,? ?(?:x|ext\.?|extension)[ .:]{0,2}\d{1,6})?"
 _PHONES = [
     re.compile(
-        rf"(?<![\w.-])(?:\+?1[ .-]?)?\(?[2-9]?\d{{2}}\)?[ .-]{{1,2}}\d{{3}} ?[ .-–] ?\d{{4}}{_EXTENSION}(?![\w]|-\d)"
+        rf"(?<![\w.-])(?:\+?1[ .-]?)?\(?[2-9]?\d{{2}}\)?[ .-]{{1,2}}\d{{3}} ?[ .–-] ?\d{{4}}{_EXTENSION}(?![\w]|-\d)"
     ),
     re.compile(rf"(?<![\w.])(?:\+?1[ .-]?)?\(\d{{3}}\) ?\d{{3}}[ .-]?\d{{4}}{_EXTENSION}(?!\w)"),
     re.compile(r"(?<![\w.])\+\d{1,3}(?:[ .()-]{1,2}\d{1,5}){2,6}(?!\w)"),
@@ -40,11 +42,11 @@ _PHONES = [
     re.compile(rf"(?<![\w./-])[2-9]\d{{2}}-\d{{4}}{_EXTENSION}(?![\w-])"),
 ]
 _CUED = re.compile(
-    r"\b(phone|telephone|tel|cell|mobile|home|work|office|pager?d?|beeper|bleep|fax(?:ed)?|call(?:ed|ing)?(?: back)?|contact(?:ed)?|"
-    r"reach(?:ed|able)?|ext|extension|hotline|voicemail|text|whatsapp|ph|fon)"
-    r"(?: (?:no|number|num|is|was|at|to|on|back|him|her|them|via|by|phone|cell|mobile|info|of|line|or|the|office|and|id))"
-    r"{0,4}[.:#]{0,2} ?[:#(]? ?([(+]?\d[\d ().+-]{2,24}\d(?: ?x ?\d{1,6})?)(?![\w]|\.\d| ?(?:mg|ml|mcg|kg|cm|mm|lbs?|units|days|hours|"
-    r"times|weeks|months|years|minutes|%|/))",
+    r"\b(phone|telephone|tel|cell|mobile|home|work|office|pager?d?|beeper|bleep|fax(?:ed)?|call(?:ed|ing)?(?: back)?|"
+    r"contact(?:ed)?|reach(?:ed|able)?|ext|extension|hotline|voicemail|text|whatsapp|fon)(?: (?:no|number|num|is|was|"
+    r"at|to|on|back|him|her|them|via|by|phone|cell|mobile|info|of|line|or|the|office|and|"
+    r"id)){0,4}[.:#]{0,2} ?[:#(]? ?([(+]?\d[\d ().+-]{2,24}\d(?: ?x ?\d{1,6})?)(?![\w]|\.\d| ?(?:mg|ml|mcg|kg|cm|mm|"
+    r"lbs?|units|days|hours|times|weeks|months|years|minutes|%|/))",
     re.IGNORECASE,
 )
 _NEED_DIGITS = {"ext": 3, "extension": 3, "page": 4, "pager": 4, "paged": 4, "beeper": 4, "bleep": 3}

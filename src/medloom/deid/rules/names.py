@@ -2,85 +2,136 @@
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 from medloom.deid.page import Page
 from medloom.deid.rules.hits import CUE, FORM, Hit
 from medloom.deid.rules.reading import CREDENTIALS, PARTICLES, Names, can_be_name, end_of, read_backward, read_forward
 
 _TITLE = re.compile(
-    r"(?<![\w'-])(?:Drs?\.|DRS?\.|Drs?(?= [^\W\d_a-z])|DR(?= [A-Z]{2})|Mr\.?|Mrs\.?|MRS\.?|Ms\.|Ms(?= [A-Z][a-z'])|MS\.|MR\.|Miss(?= [A-Z])|MISS(?= [A-Z])|Mx\.|"
-    r"Prof\.?|Professor|Doctor(?= [A-Z])|Rev\.|Sgt\.?|Nurse(?= [A-Z][a-z])|Capt\.|Lt\.|Hon\.|Mme\.?|Herr|Frau|Sra?\.|Se[nñ]or(?:a)?)(?![^\W\d_])[ \t]{0,3}(?=\S)"
+    r"(?<![\w'-])(?:Drs?\.|DRS?\.|Drs?(?= [^\W\d_a-z])|DR(?= [A-Z]{2})|Mr\.?|Mrs\.?|MRS\.?|Ms\.|Ms(?= [A-Z][a-z'])|MS\.|"
+    r"MR\.|Miss(?= [A-Z])|MISS(?= [A-Z])|Mx\.|Prof\.?|Professor|Doctor(?= [A-Z])|Rev\.|Sgt\.?|Capt\.|Lt\.|Hon\.|Mme\.?|"
+    r"Herr|Frau|Sra?\.|Se[nñ]or(?:a)?)(?![^\W\d_])[ \t]{0,3}(?=\S)"
 )
+_NURSE = re.compile(r"\b(?:Nurse|NURSE|Coach|Aide|Officer|Pastor|Father|Sister|Rabbi|Imam|Judge) (?=[^\W\d_a-z])")
 _LOW_TITLE = re.compile(r"(?<![\w'-])(?:dr|mr|mrs|ms|prof)\.? (?=[^\W\d_])")
 _LOW_WITH = re.compile(
-    r"(?<![\w'-])(?:spoke|discussed|talked|spoken|met|reviewed|seen|signed|called) (?:with|by|to) (?=[a-z]+ [a-z-]+(?: by| on| at| about| who|[,.;]))"
+    r"(?<![\w'-])(?:spoke|discussed|talked|spoken|met|reviewed|seen|signed|called) (?:with|by|to) (?=[a-z]+ [a-z-]+(?: "
+    r"by| on| at| about| who|[,.;]))"
 )
 _ROLE = (
-    r"(?:(?:primary|referring|ordering|attending|admitting|consulting|treating|supervising|performing|responsible|covering|requesting|"
-    r"reading|rendering|discharging|assistant|first|second|family|legal|emergency|next of) )?"
-    r"(?:patient|pt|client|resident|fellow|intern|member|guarantor|subscriber|insured|spouse|mother|father|parent|guardian|kin|contact|provider|"
-    r"physician|doctor|attending|surgeons?|assistants?|anesthesiologist|anesthetist|radiologist|pathologist|cardiologist|oncologist|"
-    r"neurologist|psychiatrist|psychologist|hospitalist|intensivist|pediatrician|obstetrician|dictator|dictating|transcriptionist|"
-    r"transcriber|author|scribe|nurse|pcp|md|consult|consultant|consults|staff|examiner|technologist|technician|sonographer|witness|interpreter|"
-    r"caregiver|social worker|case manager|pharmacist|therapist|counselor|dentist|midwife|ordering|referring|attn|attention|"
-    r"requested|referred|seen|signed|reviewed|verified|performed|interpreted|collected|reported|approved|authenticated|prepared|read|"
-    r"entered|resulted|recorded|authored|cosigned|co-signed|husband|wife|son|daughter|employee|proxy|surrogate|poa|operator)"
+    r"(?:(?:primary|referring|ordering|attending|admitting|consulting|treating|supervising|performing|responsible|"
+    r"covering|requesting|reading|rendering|discharging|assistant|first|second|family|legal|emergency|next "
+    r"of) )?(?:patient|pt|client|resident|fellow|intern|member|guarantor|subscriber|insured|spouse|mother|father|parent|"
+    r"guardian|kin|contact|provider|physician|doctor|attending|surgeons?|assistants?|anesthesiologist|anesthetist|"
+    r"radiologist|pathologist|cardiologist|oncologist|neurologist|psychiatrist|psychologist|hospitalist|intensivist|"
+    r"pediatrician|obstetrician|dictator|dictating|transcriptionist|transcriber|author|scribe|nurse|pcp|md|consult|"
+    r"consultant|consults|staff|examiner|technologist|technician|sonographer|witness|interpreter|caregiver|social "
+    r"worker|case manager|pharmacist|therapist|counselor|dentist|midwife|ordering|referring|attn|attention|requested|"
+    r"referred|seen|signed|reviewed|verified|performed|interpreted|collected|reported|approved|authenticated|prepared|"
+    r"read|entered|resulted|recorded|authored|cosigned|co-signed|husband|wife|son|daughter|employee|proxy|surrogate|poa|"
+    r"operator)"
 )
 _FIELD = re.compile(
-    rf"(?<![\w-])(?:{_ROLE}(?:[ /](?:name|by|md|physician|provider|dr|contact|person|of record|on call|nurse|surgeon))?(?:\(s\)|s)?|cc|from|to)"
+    rf"(?<![\w-])(?:{_ROLE}(?:[ /](?:name|by|md|physician|provider|dr|contact|person|of record|on call|nurse|"
+    rf"surgeon))?(?:\(s\)|s)?|cc|from|to)"
     r"[ \t]{0,3}[:=][ \t*_]{0,6}(?=\S)",
     re.IGNORECASE,
 )
 _NAME_FIELD = re.compile(
-    rf"(?<![\w-])(?:(?:(?:{_ROLE}|full|legal|last|first|middle|maiden|preferred|given|family|birth)(?:['’]s)?[ /]){{0,2}}(?:sur)?name|patient|pt name|dear)"
+    rf"(?<![\w-])(?:(?:(?:{_ROLE}|full|legal|last|first|middle|maiden|preferred|given|family|"
+    rf"birth)(?:['’]s)?[ /]){{0,2}}(?:sur)?name|patient|pt name|dear)"
     r"(?:[ \t]{0,3}[:=][ \t*_]{0,6}| (?=[A-Z]{2}))(?=\S)",
     re.IGNORECASE,
 )
-_DEAR = re.compile(r"\b(?:Dear|Hi|Hello|Attn:?|ATTN:?|Attention:?|Sincerely,|Regards,|Yours,) {0,2}(?=[A-Z])")
+_DEAR = re.compile(r"\b(?:Dear|Hi|Hello|Attn:?|ATTN:?|Attention:?|Sincerely,|Regards,|Yours,) {0,2}(?=[^\W\d_a-z])")
 _CALLED = re.compile(
-    r"\b(?:named|name is|names are|called|known as|goes by|name of|nicknamed|aka|a\.k\.a\.|alias|case of|notes of|chart of|patients? like|"
-    r"similar to|such as|like|is pt|pt is|patient is|patients?(?: named)?|pts?|client|resident|veteran|attention|attn|name)(?:,| -| –|:)? (?=[A-Z])",
+    r"\b(?:named|name is|names are|called|known as|goes by|name of|nicknamed|aka|a\.k\.a\.|alias|case of|notes of|chart "
+    r"of|patients? like|similar to|such as|like|is pt|pt is|patient is|patients?(?: named)?|pts?|client|resident|"
+    r"veteran|attention|attn|name)(?:,| -| –|:)? (?=[^\W\d_a-z])",
 )
 _BY = re.compile(
-    r"\b(?:(?:signed|dictated|reviewed|seen|evaluated|performed|ordered|referred|prescribed|given|administered|notified|interpreted|read|"
-    r"placed|removed|accompanied|examined|assisted|managed|followed|treated|cared for|transcribed|authored|approved|verified|requested|"
-    r"recommended|consulted|supervised|staffed|completed|obtained|provided|entered|drawn|collected|inserted|witnessed|translated|"
-    r"interpreted|brought in|informed|updated|called|paged|confirmed|cosigned|authenticated|recorded|prepared|created|clinic[^.\n]{0,20}|"
-    r"\d{2}) by|"
-    r"(?:discussed|spoke|spoken|speak|met|consulted|reviewed|talked|conferred|communicated|correspond(?:ed)?|conversation|appointment|follow-?up|visit|"
-    r"lives|living|resides|married|stays|staying|here|presents|together) with|per|via|attn|attention|signed,?|from|w/|thanks,?|thank you,?|"
-    r"assistance of|care of|c/o|courtesy of|under|attending|informed|notified|paged|updated|contacted|called|asked|told|saw)[ :] {0,2}(?=[^\W\d_])",
+    r"\b(?:(?:signed|dictated|reviewed|seen|evaluated|performed|ordered|referred|prescribed|given|administered|notified|"
+    r"interpreted|read|placed|removed|accompanied|examined|assisted|managed|followed|treated|cared for|transcribed|"
+    r"authored|approved|verified|requested|recommended|consulted|supervised|staffed|completed|obtained|provided|entered|"
+    r"drawn|collected|inserted|witnessed|translated|interpreted|brought in|informed|updated|called|paged|confirmed|"
+    r"cosigned|authenticated|recorded|prepared|created|clinic[^.\n]{0,20}|\d{2}) by|(?:discussed|spoke|spoken|speak|met|"
+    r"consulted|reviewed|talked|conferred|communicated|correspond(?:ed)?|conversation|appointment|follow-?up|visit|"
+    r"lives|living|resides|married|stays|staying|here|presents|together) with|per|via|attn|attention|signed,?|from|w/|"
+    r"thanks,?|thank you,?|assistance of|care of|c/o|courtesy of|under|attending|informed|notified|paged|updated|"
+    r"contacted|called|asked|told|saw)[ :] {0,2}(?=[^\W\d_])",
     re.IGNORECASE,
 )
 _RELATIVE = re.compile(
-    r"\b(?:wife|husband|spouse|partner|fianc[eé]e?|girlfriend|boyfriend|mother|father|mom|mum|dad|stepmother|stepfather|son|daughter|stepson|stepdaughter|"
-    r"sister|brother|sibling|twin|aunt|uncle|niece|nephew|cousin|grandmother|grandfather|grandson|granddaughter|grandma|grandpa|"
-    r"mother-in-law|father-in-law|son-in-law|daughter-in-law|brother-in-law|sister-in-law|friend|neighbor|neighbour|roommate|caregiver|"
-    r"guardian|landlord|boss|coworker|pastor|priest|rabbi|teacher|parents?|children|sons|daughters|sisters|brothers|ex-wife|ex-husband|"
-    r"WIFE|HUSBAND|SON|DAUGHTER|MOTHER|FATHER|SISTER|BROTHER)(?:'s)?(?:,| -|:| is| named| called|, named|, who is)? \(?(?=[A-Z])",
+    r"\b(?i:nurse|physician|doctor|surgeon|therapist|social worker|case manager|counselor|coordinator|aide|pharmacist|"
+    r"chaplain|interpreter|attorney|lawyer|babysitter|nanny|coach|supervisor|wife|husband|spouse|partner|fianc[eé]e?|"
+    r"girlfriend|boyfriend|mother|father|mom|mum|dad|stepmother|stepfather|son|daughter|stepson|stepdaughter|sister|"
+    r"brother|sibling|twin|aunt|uncle|niece|nephew|cousin|grandmother|grandfather|grandson|granddaughter|grandma|"
+    r"grandpa|mother-in-law|father-in-law|son-in-law|daughter-in-law|brother-in-law|sister-in-law|friend|neighbor|"
+    r"neighbour|roommate|caregiver|guardian|landlord|boss|coworker|pastor|priest|rabbi|teacher|parents?|children|sons|"
+    r"daughters|sisters|brothers|ex-wife|ex-husband)(?:'s)?(?:,| -|:| is| named| called|, named|, who "
+    r"is)? \(?(?=[^\W\d_a-z])",
 )
 _DEMOGRAPHIC = re.compile(
-    r"\b(?:male|female|man|woman|boy|girl|gentleman|lady|patient|pt|child|veteran|infant|teen|teenager|m|f|yo|y/o|y\.o\.|old|person|resident|individual|"
-    r"[A-Z][a-z]+ patient)(?: patient)?(?:,| -| –| —| \(|:| named) ?(?=[A-Z])",
+    r"\b(?:male|female|man|woman|boy|girl|gentleman|lady|patient|pt|child|veteran|infant|teen|teenager|m|f|yo|y/o|"
+    r"y\.o\.|old|person|resident|individual|[A-Z][a-z]+ patient)(?: patient)?(?:,| -| –| —| \(|:| named) ?(?=[^\W\d_a-z])",
 )
 _AGED = re.compile(
-    r"(?:,? (?:is|was)(?: currently| now)? an? |, an? |, (?:aged? )?|,? \()(?=\d{1,3}[- ]?(?:y|yr|yo|year|month|week|day|m\b|f\b)|\d{1,3}, )|"
-    r",? (?:is|was) (?:an? )?(?=(?:very |most )?(?:pleasant|elderly|right-handed|left-handed|delightful|known|former|retired|seen today)\b)|"
-    r" (?:reports|states|denies|presents|complains|endorses|presented|underwent|returns|states) (?=\w)|, (?:DOB|dob|MRN|born)\b",
+    r"(?:,? (?:is|was)(?: currently| now)? an? |, an? |, (?:aged? )?|,? \()(?=\d{1,3}[- ]?(?:y|yr|yo|year|month|week|"
+    r"day|m\b|f\b)|\d{1,3}, )|,? (?:is|was) (?:an? )?(?=(?:very |most )?(?:pleasant|elderly|right-handed|left-handed|"
+    r"delightful|known|former|retired|seen today)\b)| (?:reports|states|denies|presents|complains|endorses|presented|"
+    r"underwent|returns|states) (?=\w)|, (?:DOB|dob|MRN|born)\b",
 )
 _CREDENTIAL = re.compile(
-    r"(?<=[^\W\d_.]|['.])(?:, ?| )(?:M\.D\.|MD|D\.O\.|R\.N\.|RN|NP|PA-C|LPN|LVN|CRNA|Ph\.?D\.?|DDS|DMD|DPM|PharmD|RPh|LCSW|LMSW|MSW|MBBS|MBChB|FACS|FACP|FACC|"
-    r"FRCS|FRCP|MRCP|APRN|DNP|CNM|ARNP|FNP(?:-B?C)?|RRT|MSN|BSN|PsyD|LMFT|DVM|CNA|CNS|OTR/L|RD|DPT|EMT(?:-P)?|MS[34]|PGY-?\d|Esq\.?)(?![\w])|"
-    r"(?<=[^\W\d_])(?:, ?)(?:DO|PA|PT|OT|RT|MA|SLP|N\.P\.|P\.A\.)(?![\w])"
+    r"(?<=[^\W\d_.]|['.])(?:, ?| )(?:M\.D\.|MD|D\.O\.|R\.N\.|RN|NP|PA-C|LPN|LVN|CRNA|Ph\.?D\.?|DDS|DMD|DPM|PharmD|RPh|"
+    r"LCSW|LMSW|MSW|MBBS|MBChB|FACS|FACP|FACC|FRCS|FRCP|MRCP|APRN|DNP|CNM|ARNP|FNP(?:-B?C)?|RRT|MSN|BSN|PsyD|LMFT|DVM|"
+    r"CNA|CNS|OTR/L|RD|DPT|EMT(?:-P)?|MS[34]|PGY-?\d|Esq\.?)(?![\w])|(?<=[^\W\d_])(?:, ?)(?:DO|PA|PT|OT|RT|MA|SLP|"
+    r"N\.P\.|P\.A\.)(?![\w])"
 )
 _OWN_INITIALS = re.compile(r"\((?:[^\W\d_]\.? ?){2,3}\)")
 _INITIALS = re.compile(
-    r"(?<![\w.])(?:[A-Z]\.){2,3}(?=(?: |, |,|;|\)|$)(?:RN|MD|NP|from|of|at|on|to|was|is|has|who|reports|in|and|regarding|\d|$))|"
-    r"\b(?:with|by|per|patient|pt|signed|for) ([A-Z]\. ?(?:[A-Z]\.|[a-z]\.(?= (?:from|of|at|who|RN|MD|NP|on)\b))(?: ?[A-Z]\.)?)(?![\w])",
+    r"(?<![\w.])(?:[A-Z]\.){2,3}(?=(?: |, |,|;|\)|$)(?:RN|MD|NP|from|of|at|on|to|was|is|has|who|reports|in|and|"
+    r"regarding|\d|$))|\b(?:with|by|per|patient|pt|signed|for) ([A-Z]\. ?(?:[A-Z]\.|[a-z]\.(?= (?:from|of|at|who|RN|MD|"
+    r"NP|on)\b))(?: ?[A-Z]\.)?)(?![\w])",
     re.MULTILINE,
 )
-_NO_INITIALS = frozenset(("U.S", "U.S.A", "U.K", "I.V", "I.M", "P.O", "M.D", "D.O", "R.N", "N.P", "P.R.N", "B.I.D", "T.I.D", "Q.I.D", "E.R", "O.R", "I.D", "D.C", "P.M", "A.M", "E.G", "I.E", "H.S", "C.C", "N.S", "P.T", "O.T", "P.A", "N.Y", "L.A"))
-_TWO_IN_CAPITALS = re.compile(r"(?<![\w-])(?:PT|PATIENT|RE|NAME)(?: NAME)?:? (?=[^\W\d_a-z](?:[^\W\d_a-z]|['’-]){1,30} [^\W\d_a-z]{2})")
+_NO_INITIALS = frozenset(
+    (
+        "U.S",
+        "U.S.A",
+        "U.K",
+        "I.V",
+        "I.M",
+        "P.O",
+        "M.D",
+        "D.O",
+        "R.N",
+        "N.P",
+        "P.R.N",
+        "B.I.D",
+        "T.I.D",
+        "Q.I.D",
+        "E.R",
+        "O.R",
+        "I.D",
+        "D.C",
+        "P.M",
+        "A.M",
+        "E.G",
+        "I.E",
+        "H.S",
+        "C.C",
+        "N.S",
+        "P.T",
+        "O.T",
+        "P.A",
+        "N.Y",
+        "L.A",
+    )
+)
+_TWO_IN_CAPITALS = re.compile(
+    r"(?<![\w-])(?:PT|PATIENT|RE|NAME)(?: NAME)?:? (?=[^\W\d_a-z](?:[^\W\d_a-z]|['’-]){1,30} [^\W\d_a-z]{2})"
+)
 
 _KNOWN_WELL = 0.01
 
@@ -94,7 +145,7 @@ def names(page: Page, known: Names) -> Iterator[Hit]:
     yield from _after(page, known, _FIELD, _likely, free=True)
     yield from _after(page, known, _DEAR, _likely, free=True)
     yield from _after(page, known, _TWO_IN_CAPITALS, _likely, free=True)
-    for cue in (_CALLED, _BY, _DEMOGRAPHIC):
+    for cue in (_NURSE, _CALLED, _BY, _DEMOGRAPHIC):
         yield from _after(page, known, cue, _likely, free=False)
     yield from _after(page, known, _RELATIVE, _relative, free=True)
     yield from _before(page, known, _CREDENTIAL, _credited)
@@ -105,16 +156,13 @@ def names(page: Page, known: Names) -> Iterator[Hit]:
 
 
 def _after(page: Page, known: Names, cue: re.Pattern[str], accept: Accept, *, free: bool) -> Iterator[Hit]:
-    for match in cue.finditer(page.text):
-        i = page.index(match.end())
-        if i >= len(page.tokens) or page.tokens[i].start != match.end():
-            continue
+    for start, i in page.after(cue):
         j = read_forward(page, i, known, free)
         if j > i:
             j = _last_first(page, i, j, known, free)
         if j > i and accept(page, i, j, known):
             whole = cue is _TITLE and (j - i > 1 or page.tokens[i].shape == "I")
-            yield Hit(match.start() if whole else page.tokens[i].start, end_of(page, j), "NAME", FORM if free else CUE)
+            yield Hit(start if whole else page.tokens[i].start, end_of(page, j), "NAME", FORM if free else CUE)
 
 
 def _last_first(page: Page, i: int, j: int, known: Names, free: bool) -> int:
@@ -122,9 +170,14 @@ def _last_first(page: Page, i: int, j: int, known: Names, free: bool) -> int:
     if j >= len(page.tokens) or page.gap(j - 1) not in (", ", ",") or page.tokens[j].shape not in "CA":
         return j
     first, last = page.tokens[j], page.tokens[j - 1]
-    if not can_be_name(first) or len(first.key) < 3 or first.key in CREDENTIALS or (first.shape == "A") != (last.shape == "A"):
+    if (
+        not can_be_name(first)
+        or len(first.key) < 3
+        or first.key in CREDENTIALS
+        or (first.shape == "A") != (last.shape == "A")
+    ):
         return j
-    if not (free or known.is_first(first.key)) or not (free and j - i == 1 or known.plausible(first.key)):
+    if not (free or known.is_first(first.key)) or not ((free and j - i == 1) or known.plausible(first.key)):
         return j
     if not known.plausible(first.key) and (first.key not in known.known.first and known.known.complete):
         return j
@@ -197,7 +250,10 @@ def _blocked(page: Page, i: int, j: int, known: Names) -> bool:
 
 
 def _medical_phrase(page: Page, i: int, j: int, known: Names) -> bool:
-    return any(known.lexicon.is_eponym(page, k) for k in range(i, j)) and not known.is_first(page.tokens[i].key)
+    keys = [t.key for t in page.tokens[i:j]]
+    if any(pair in known.lexicon.pairs for pair in pairwise(keys)):
+        return True
+    return any(known.lexicon.is_eponym(page, k) for k in range(i, j)) and not known.is_first(keys[0])
 
 
 def _relative(page: Page, i: int, j: int, known: Names) -> bool:
@@ -241,7 +297,12 @@ def _subjects(page: Page, known: Names) -> Iterator[Hit]:
         verb, name = page.tokens[j], page.tokens[j - 1]
         if verb.shape != "a" or verb.key not in known.lexicon.person_verbs or name.shape != "C" or page.gap(j - 1) != " ":
             continue
-        if can_be_name(name) and name.key not in known.lexicon.large_places and known.plausible(name.key) and not (page.opens(j - 1) and not known.known.is_name(name.key)):
+        if (
+            can_be_name(name)
+            and name.key not in known.lexicon.large_places
+            and known.plausible(name.key)
+            and not (page.opens(j - 1) and not known.known.is_name(name.key))
+        ):
             i = read_backward(page, j, known)
             if all(known.plausible(w) or known.known.is_name(w) for w in _words(page, i, j)):
                 yield Hit(page.tokens[i].start, end_of(page, j), "NAME", CUE)

@@ -12,78 +12,95 @@ _LABELS: list[tuple[Kind, int, str]] = [
     (
         "SSN",
         4,
-        r"ssn|ss ?#|soc(?:ial)?\.? sec(?:urity)?(?: (?:number|no\.?|num|#))?|sin|nino|national insurance(?: number)?|aadhaar|tax id",
+        r"ssn|ss ?#|soc(?:ial)?\.? sec(?:urity)?(?: (?:number|no\.?|num|#))?|sin|nino|national insurance(?: number)?|"
+        r"aadhaar|tax id",
     ),
     (
         "MRN",
         3,
-        rf"(?:emr|ehr|epi)? ?mrn|mr ?(?:#|no\.?|number)|med(?:ical)?\.? rec(?:ord)?s?\.?(?: {_NUMBER})?|(?:hospital|chart|patient|pt\.?|"
-        rf"unit|record|clinic|person|nhs|medical|case|client|resident|file|hosp|emr|ehr|registration|master)(?:[ '’]s)? ?{_NUMBER}|"
+        rf"(?:emr|ehr|epi)? ?mrn|mr ?(?:#|no\.?|number)|med(?:ical)?\.? rec(?:ord)?s?\.?(?: {_NUMBER})?|(?:hospital|"
+        rf"chart|patient|pt\.?|unit|record|clinic|person|nhs|medical|case|client|resident|file|hosp|emr|ehr|"
+        rf"registration|master)(?:[ '’]s)? ?{_NUMBER}|"
         r"patient identifier|medical identifier|umrn|mpi|empi|pid|pt ?id|chart|nhs",
     ),
     (
         "ACCOUNT",
         4,
-        rf"acc(?:oun)?ts?\.?(?: ?{_NUMBER})?|billing(?: ?{_NUMBER})|bank(?: ?{_NUMBER})|routing(?: ?{_NUMBER})?|iban|invoice(?: ?{_NUMBER})?|"
-        rf"har|guarantor(?: ?{_NUMBER})|credit card(?: {_NUMBER})?|card {_NUMBER}|claim(?: ?{_NUMBER})?",
+        rf"acc(?:oun)?ts?\.?(?: ?{_NUMBER})?|billing(?: ?{_NUMBER})|bank(?: ?{_NUMBER})|routing(?: ?{_NUMBER})?|iban|"
+        rf"invoice(?: ?{_NUMBER})?|har|guarantor(?: ?{_NUMBER})|credit card(?: {_NUMBER})?|card {_NUMBER}|"
+        rf"claim(?: ?{_NUMBER})?",
     ),
     (
         "PLAN",
         4,
-        rf"(?:(?:medical|health|dental|vision)? ?(?:insurance|insurer|plan|policy|member|membership|subscriber|beneficiary|coverage|"
-        rf"payer|payor|hmo|ppo|carrier)(?: (?:policy|plan|member|subscriber|card|group|beneficiary|coverage))?(?: ?{_NUMBER})?)|"
-        rf"medicaid(?: ?{_NUMBER})?|medicare(?: ?{_NUMBER})?|hicn|mbi|group(?: ?{_NUMBER})?|(?:blue cross|bcbs|aetna|cigna|humana|kaiser|"
-        rf"unitedhealthcare|anthem|tricare)(?: ?{_NUMBER})?|(?:prior )?auth(?:orization)? ?{_NUMBER}|health plan(?: beneficiary)?(?: ?{_NUMBER})?",
+        rf"(?:(?:medical|health|dental|vision)? ?(?:insurance|insurer|plan|policy|member|membership|subscriber|"
+        rf"beneficiary|coverage|payer|payor|hmo|ppo|carrier)(?: (?:policy|plan|member|subscriber|card|group|beneficiary|"
+        rf"coverage))?(?: ?{_NUMBER})?)|medicaid(?: ?{_NUMBER})?|medicare(?: ?{_NUMBER})?|hicn|mbi|"
+        rf"group(?: ?{_NUMBER})?|(?:blue cross|bcbs|aetna|cigna|humana|kaiser|unitedhealthcare|anthem|"
+        rf"tricare)(?: ?{_NUMBER})?|(?:prior )?auth(?:orization)? ?{_NUMBER}|health plan(?: beneficiary)?(?: ?{_NUMBER})?",
     ),
     (
         "LICENSE",
         4,
-        rf"dea(?: ?{_NUMBER})?|npi(?: ?{_NUMBER})?|upin|(?:medical |state |nursing |driver['’]?s?['’]? |drivers |pharmacy )?"
-        rf"licen[cs]e(?: ?{_NUMBER})?|lic\.?(?: ?{_NUMBER})|dl ?{_NUMBER}|passport(?: ?{_NUMBER})?|certificate(?: ?{_NUMBER})?|cert(?: ?{_NUMBER})|"
-        rf"badge(?: ?{_NUMBER})?|employee(?: ?{_NUMBER})|visa {_NUMBER}|state id|military id|national id|green card",
+        rf"dea(?: ?{_NUMBER})?|npi(?: ?{_NUMBER})?|upin|(?:medical |state |nursing |driver['’]?s?['’]? |drivers |"
+        rf"pharmacy )?licen[cs]e(?: ?{_NUMBER})?|lic\.?(?: ?{_NUMBER})|dl ?{_NUMBER}|passport(?: ?{_NUMBER})?|"
+        rf"certificate(?: ?{_NUMBER})?|cert(?: ?{_NUMBER})|badge(?: ?{_NUMBER})?|employee(?: ?{_NUMBER})|visa {_NUMBER}|"
+        rf"state id|military id|national id|green card",
     ),
     (
         "VEHICLE",
         4,
-        rf"(?:vehicle|licen[cs]e|number|car|registration)?[ -]?plates?(?: ?{_NUMBER})?|vin(?: ?{_NUMBER})?|vehicle(?: identification| id)?(?: ?{_NUMBER})?|"
+        rf"(?:vehicle|licen[cs]e|number|car|registration)?[ -]?plates?(?: ?{_NUMBER})?|vin(?: ?{_NUMBER})?|vehicle(?: "
+        rf"identification| id)?(?: ?{_NUMBER})?|"
         r"registration|tag number",
     ),
     (
         "DEVICE",
         4,
-        rf"serial(?: ?{_NUMBER})?|s/n|sn|lot(?: ?{_NUMBER})?|udi(?:-di)?|gtin|device(?: ?{_NUMBER})|ref(?:erence)?(?: ?{_NUMBER})|"
-        rf"(?:implant|pump|pacemaker|icd|generator|lead|stent|valve|monitor|prosthesis|ventilator)(?: (?:serial|lot|device))?(?: ?{_NUMBER})|imei|batch(?: ?{_NUMBER})?",
+        rf"serial(?: ?{_NUMBER})?|s/n|sn|lot(?: ?{_NUMBER})?|udi(?:-di)?|gtin|device(?: ?{_NUMBER})|"
+        rf"ref(?:erence)?\.?(?: ?{_NUMBER})|(?:implant|pump|pacemaker|icd|generator|lead|stent|valve|monitor|prosthesis|"
+        rf"ventilator)(?: (?:serial|lot|device))?(?: ?{_NUMBER})|imei|batch(?: ?{_NUMBER})?",
     ),
     (
         "BIOMETRIC",
         4,
-        rf"(?:finger|voice|palm|thumb|foot)[ -]?prints?(?: (?:id|file|record|scan|hash|template))?(?: ?{_NUMBER})?|(?:retinal?|iris|"
-        rf"facial|face) (?:scan|id|recognition|template|print)(?: ?{_NUMBER})?|biometric(?: (?:id|record|template|hash|identifier))?(?: ?{_NUMBER})?|dna profile(?: ?{_NUMBER})?",
+        rf"(?:finger|voice|palm|thumb|foot)[ -]?prints?(?: (?:id|file|record|scan|hash|template))?(?: ?{_NUMBER})?|"
+        rf"(?:retinal?|iris|facial|face) (?:scan|id|recognition|template|print)(?: ?{_NUMBER})?|biometric(?: (?:id|"
+        rf"record|template|hash|identifier))?(?: ?{_NUMBER})?|dna profile(?: ?{_NUMBER})?",
     ),
     (
         "OTHER",
         4,
-        rf"accession(?: ?{_NUMBER})?|acc ?#|encounter(?: ?{_NUMBER})?|visit ?{_NUMBER}|csn|fin(?: ?{_NUMBER})?|specimen(?: ?{_NUMBER})?|"
-        rf"sample(?: ?{_NUMBER})?|order ?{_NUMBER}|requisition(?: ?{_NUMBER})?|req ?{_NUMBER}|confirmation(?: ?{_NUMBER})?|ticket(?: ?{_NUMBER})?|"
-        rf"(?:study|subject|participant|trial subject|research|screening|site|donor|transplant|registry|protocol|enrollment|randomization) ?{_NUMBER}|"
-        rf"barcode(?: ?{_NUMBER})?|job(?: ?{_NUMBER})|document(?: ?{_NUMBER})|doc ?{_NUMBER}|dictation(?: ?{_NUMBER})?|transcription(?: ?{_NUMBER})|"
-        rf"prescription(?: ?{_NUMBER})|rx ?{_NUMBER}|tracking(?: ?{_NUMBER})?|login|username|user ?{_NUMBER}|password|pin {_NUMBER}|"
-        rf"reference|incident(?: ?{_NUMBER})|report(?: ?{_NUMBER})|image(?: ?{_NUMBER})|slide(?: ?{_NUMBER})?|block ?#|unique(?: patient)? (?:id|identifier)|"
-        rf"identifier|id|identification(?: ?{_NUMBER})?|zip ?code id",
+        rf"accession(?: ?{_NUMBER})?|acc ?#|encounter(?: ?{_NUMBER})?|visit ?{_NUMBER}|csn|fin(?: ?{_NUMBER})?|"
+        rf"specimen(?: ?{_NUMBER})?|sample(?: ?{_NUMBER})?|order ?{_NUMBER}|requisition(?: ?{_NUMBER})?|req ?{_NUMBER}|"
+        rf"confirmation(?: ?{_NUMBER})?|ticket(?: ?{_NUMBER})?|(?:study|subject|participant|trial subject|research|"
+        rf"screening|site|donor|transplant|registry|protocol|enrollment|randomization) ?{_NUMBER}|"
+        rf"barcode(?: ?{_NUMBER})?|job(?: ?{_NUMBER})|document(?: ?{_NUMBER})|doc ?{_NUMBER}|dictation(?: ?{_NUMBER})?|"
+        rf"transcription(?: ?{_NUMBER})|prescription(?: ?{_NUMBER})|rx ?{_NUMBER}|tracking(?: ?{_NUMBER})?|login|"
+        rf"username|user ?{_NUMBER}|password|pin {_NUMBER}|reference|incident(?: ?{_NUMBER})|report(?: ?{_NUMBER})|"
+        rf"image(?: ?{_NUMBER})|slide(?: ?{_NUMBER})?|block ?#|unique(?: patient)? (?:id|identifier)",
     ),
 ]
-_LINK = (
-    r"(?:[ \t]{0,3}(?::|=|#|-|–|\(|\.|(?:is|was|of|no|number|under|as|ending in|ends in|last four|last 4(?: digits)?|with)(?![A-Za-z\d-]))){0,4}"
-    r"[ \t]{0,3}#?"
-)
-_VALUE = r"(?:(?-i:[A-Z]{2,5} \d{5,12})|\d{1,6}(?: \d{2,6}){1,5}(?![\d.%/])|(?:\(\d{2}\))?[A-Za-z]{0,8}[\d*X][\w/.*-]{0,40}(?:\(\d{2}\)\w{1,20}){0,3}|[A-Za-z]{1,10}-?[\w-]{0,10}\d[\w-]{0,30})"
-_LABELLED = [
-    (kind, digits, re.compile(rf"(?<![\w-])(?:{label})(?![\w]){_LINK}({_VALUE})(?![\w])", re.IGNORECASE))
-    for kind, digits, label in _LABELS
+_VAGUE_LABELS: list[tuple[Kind, int, str]] = [
+    ("OTHER", 4, rf"identifier|id|identification(?: ?{_NUMBER})?"),
+    ("OTHER", 1, r"user ?name|login|user id|portal (?:user|login|id)|handle|screen name"),
 ]
-_ANY_LABEL = re.compile(rf"(?<![\w-])(?:identifier|id|identification(?: ?{_NUMBER})?)(?![\w]){_LINK}({_VALUE})(?![\w])", re.IGNORECASE)
+_LINK = (
+    r"(?:[ \t]{0,3}(?::|=|\*\*|\||#|-|–|\(|\.|(?:is|was|of|no|number|under|as|ending in|ends in|last four|last 4(?: "
+    r"digits)?|with)(?![A-Za-z\d-]))){0,4}[ \t]{0,3}#?"
+)
+_VALUE = (
+    r"(?:(?-i:[A-Z]{2,5} \d{5,12})|\d{1,6}(?: \d{2,6}){1,5}(?![\d.%/])|"
+    r"(?:\(\d{2}\))?[A-Za-z]{0,8}[\d*X][\w/.*-]{0,40}(?:\(\d{2}\)\w{1,20}){0,3}|[A-Za-z]{1,10}-?[\w-]{0,10}\d[\w-]{0,30})"
+)
+_LABELLED = [
+    (kind, digits, re.compile(rf"(?<![\w-])(?:{label})(?![\w]){_LINK}({_VALUE})(?![\w])", re.IGNORECASE), sure)
+    for sure, labels in ((FORM, _LABELS), (GAZETTEER, _VAGUE_LABELS))
+    for kind, digits, label in labels
+]
 _ROOM = re.compile(
-    r"\b(?:room|rm\.?|bed|bay|locker)[ #:-]{1,3}(?=\w{0,4}\d)([A-Za-z]?-?\d{1,5}-?[A-Za-z]?\d?)\b(?! ?(?:mg|ml|units?|days|hours|of|/|%))",
+    r"\b(?:room|rm\.?|bed|bay|locker)[ #:-]{1,3}(?=\w{0,4}\d)([A-Za-z]?-?\d{1,5}-?[A-Za-z]?\d?)\b(?! ?(?:mg|ml|units?|"
+    r"days|hours|of|/|%))",
     re.IGNORECASE,
 )
 _HASH = re.compile(r"#[ ]?([A-Za-z]{0,5}-?\d[\w-]{3,30})(?!\w)")
@@ -98,7 +115,8 @@ _FORMS: list[tuple[Kind, re.Pattern[str]]] = [
     (
         "OTHER",
         re.compile(
-            r"(?<![\w.,+/$#^-])\d{7,20}(?![\w%/]|[.,]\d)(?! ?(?:copies|cells|iu|units?|u\b|/|cfu|ml|mg|mcg|particles|platelets|per|x\b|times))",
+            r"(?<![\w.,+/$#^-])\d{7,20}(?![\w%/]|[.,]\d)(?! ?(?:copies|cells|iu|units?|u\b|/|cfu|ml|mg|mcg|particles|"
+            r"platelets|per|x\b|times))",
             re.IGNORECASE,
         ),
     ),
@@ -106,17 +124,18 @@ _FORMS: list[tuple[Kind, re.Pattern[str]]] = [
     ("PHOTO", re.compile(r"(?<![\w/])[\w-]{1,80}\.(?:jpe?g|png|gif|tiff?|bmp|heic|dcm|mp4|mov)(?!\w)", re.IGNORECASE)),
 ]
 _PUBLIC = re.compile(
-    r"(?:NCT|PMC|PMID|GSE|GSM|ISRCTN|CHEMBL|ACTRN|UMIN|CRD|EUCTR|JPRN|DRKS|RS|BMS|MK|AMG|PF|GSK|LY|ABT|AZD|RO|INCB|JNJ|SB|TAK|ONO|BAY|"
-    r"NM|NP|NG|ENSG|SCH|CP|SKF|UK|HP|DB|ICD|CPT|LOINC|OMIM|MIM|COVID|SARS|HPV|CYP|NDC|ATCC|CAS|HCPCS|DSM|MS-DRG|DRG|ISO|ICRP|GO|KEGG|CD)[-:_]?\d",
+    r"(?:NCT|PMC|PMID|GSE|GSM|ISRCTN|CHEMBL|ACTRN|UMIN|CRD|EUCTR|JPRN|DRKS|RS|BMS|MK|AMG|PF|GSK|LY|ABT|AZD|RO|INCB|JNJ|"
+    r"SB|TAK|ONO|BAY|NM|NP|NG|ENSG|SCH|CP|SKF|UK|HP|DB|ICD|CPT|LOINC|OMIM|MIM|COVID|SARS|HPV|CYP|NDC|ATCC|CAS|HCPCS|DSM|"
+    r"MS-DRG|DRG|ISO|ICRP|GO|KEGG|CD)[-:_]?\d",
     re.IGNORECASE,
 )
 _PUBLIC_BEFORE = re.compile(
-    r"\b(?:pmid|doi|nct|omim|snomed(?: ?ct)?|loinc|cas|ndc|cpt|icd(?:-?(?:9|10)(?:-?cm)?)?|isbn|issn|trial|atcc|umls|cui|rxnorm|grant|mim|orpha|"
-    r"platelets?|plt|wbc|count|load|copies|titer|cells|\$|usd|codes?|chr[\dxy]{0,2}|normals?|range|ref|reference)[ :#=(]{0,3}(?:number|no\.?|count|code|id|of|was|were|is)?[ :#=]{0,3}$",
+    r"\b(?:pmid|doi|nct|omim|snomed(?: ?ct)?|loinc|cas|ndc|cpt|icd(?:-?(?:9|10)(?:-?cm)?)?|isbn|issn|trial|atcc|umls|"
+    r"cui|rxnorm|grant|mim|orpha|platelets?|plt|wbc|count|load|copies|titer|cells|\$|usd|codes?|chr[\dxy]{0,2}|normals?|"
+    r"range|ref|reference)[ :#=(]{0,3}(?:number|no\.?|count|code|id|of|was|were|is)?[ :#=]{0,3}$",
     re.IGNORECASE,
 )
 _LOOK = 28
-_ANY_DIGITS = 4
 _HASHED = 5
 _LONGEST_OF_RANGE = 5
 _YEARS = re.compile(r"(?:19|20)\d\d-(?:19|20)\d\d")
@@ -125,13 +144,10 @@ _YEARS = re.compile(r"(?:19|20)\d\d-(?:19|20)\d\d")
 def numbers(page: Page) -> Iterator[Hit]:
     """Record, account, plan, licence, device and other numbers."""
     text = page.text
-    for kind, digits, pattern in _LABELLED:
+    for kind, digits, pattern, sure in _LABELLED:
         for match in pattern.finditer(text):
             if (end := _value_end(match, digits)) is not None:
-                yield Hit(match.start(1), end, kind, FORM)
-    for match in _ANY_LABEL.finditer(text):
-        if (end := _value_end(match, _ANY_DIGITS)) is not None:
-            yield Hit(match.start(1), end, "OTHER", GAZETTEER)
+                yield Hit(match.start(1), end, kind, sure)
     for match in _ROOM.finditer(text):
         yield Hit(match.start(1), match.end(1), "OTHER", CUE)
     for match in _HASH.finditer(text):
@@ -161,4 +177,6 @@ def _is_range(value: str) -> bool:
 def _is_public(text: str, match: re.Match[str]) -> bool:
     """Whether a number is one that everybody may look up (a trial, an article, a gene, a drug), or a count."""
     before = text[max(0, match.start() - _LOOK) : match.start()]
-    return _is_range(match[0]) or bool(_PUBLIC.match(match[0]) or _YEARS.fullmatch(match[0]) or _PUBLIC_BEFORE.search(before))
+    return _is_range(match[0]) or bool(
+        _PUBLIC.match(match[0]) or _YEARS.fullmatch(match[0]) or _PUBLIC_BEFORE.search(before)
+    )

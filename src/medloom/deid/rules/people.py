@@ -1,13 +1,16 @@
 """Names of people that the gazetteer knows, with corroboration: a first name beside a last name or an initial."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from medloom.deid.medical import MONTHS
 from medloom.deid.page import Page
 from medloom.deid.rules.hits import GAZETTEER, Hit
 from medloom.deid.rules.reading import PARTICLES, SUFFIXES, Names, can_be_name, end_of, followed_as_name, read_forward
+from medloom.text.wordlist import word_set
 
 _COMMON = 0.004
+_NOBLE = word_set("van von der den del della la ten ter dos")
 _AFTER_INITIAL = frozenset(",;:.?!)(]")
 
 
@@ -23,7 +26,7 @@ def people(page: Page, known: Names) -> Iterator[Hit]:
         elif word.key in known.known.first or known.is_first(word.key):
             j = _first_and_more(page, i, known)
         else:
-            j = _last_and_first(page, i, known)
+            j = max(_last_and_first(page, i, known), _with_particle(page, i, known))
         if j > i:
             yield Hit(word.start, end_of(page, j), "NAME", GAZETTEER)
 
@@ -58,7 +61,7 @@ def _rare(page: Page, i: int, last: str, known: Names) -> bool:
 def _is_phrase(page: Page, i: int, j: int, known: Names) -> bool:
     """Whether the words are an eponym of two words, or the name of a disease."""
     keys = [t.key for t in page.tokens[i:j]]
-    if any(pair in known.lexicon.pairs for pair in zip(keys, keys[1:], strict=False)):
+    if any(pair in known.lexicon.pairs for pair in pairwise(keys)):
         return True
     following = page.tokens[j] if j < len(page.tokens) else None
     return following is not None and following.key in known.lexicon.strong_heads and page.joined(j - 1)
@@ -81,7 +84,7 @@ def _alone(page: Page, i: int, known: Names) -> bool:
     owns = page.text[word.start : word.end].endswith(("'s", "’s"))
     if not (owns or followed_as_name(page, i + 1, known)) or (i and page.tokens[i - 1].key in ("st", "saint")):
         return False
-    if known.lexicon.is_eponym(page, i) or word.key in known.known.cities and known.known.cities[word.key] > 1_000_000:
+    if known.lexicon.is_eponym(page, i) or (word.key in known.known.cities and known.known.cities[word.key] > 1_000_000):
         return False
     return not (_capital_beside(page, i) and page.opens(i))
 
@@ -94,14 +97,51 @@ def _capital_beside(page: Page, i: int) -> bool:
 def _initial_and_last(page: Page, i: int, known: Names) -> int:
     """``K. Boateng``: a dotted initial before a last name that is nothing else."""
     text, j = page.text, i
-    while j < min(len(page.tokens), i + 4) and page.tokens[j].shape == "I" and text[page.tokens[j].end : page.tokens[j].end + 1] == ".":
+    while (
+        j < min(len(page.tokens), i + 4)
+        and page.tokens[j].shape == "I"
+        and text[page.tokens[j].end : page.tokens[j].end + 1] == "."
+    ):
         j += 1
         if j < len(page.tokens) and page.gap(j - 1) not in (". ", "."):
             return i
-    if j == i or j >= len(page.tokens) or j - i > 3 or (i and page.tokens[i - 1].key in ("vitamin", "hepatitis", "type", "grade", "class")):
+    if (
+        j == i
+        or j >= len(page.tokens)
+        or j - i > 3
+        or (i and page.tokens[i - 1].key in ("vitamin", "hepatitis", "type", "grade", "class"))
+    ):
         return i
     last = page.tokens[j]
-    if last.shape not in "CA" or not can_be_name(last) or not known.known.is_name(last.key) or not known.unexplained(last.key):
+    if (
+        last.shape not in "CA"
+        or not can_be_name(last)
+        or not known.known.is_name(last.key)
+        or not known.unexplained(last.key)
+    ):
+        return i
+    return j + 1
+
+
+def _with_particle(page: Page, i: int, known: Names) -> int:
+    """``Ludwig van der Berg``: two words that are no words of the language around van, von, de la, ..."""
+    j = i + 1
+    while (
+        j < min(len(page.tokens), i + 4)
+        and page.tokens[j].shape == "a"
+        and page.tokens[j].key in _NOBLE
+        and page.gap(j - 1) == " "
+    ):
+        j += 1
+    if j == i + 1 or j >= len(page.tokens) or page.gap(j - 1) != " " or page.tokens[j].shape != "C":
+        return i
+    ordinary = known.lexicon.ordinary
+    if (
+        page.tokens[i].key in ordinary
+        or page.tokens[j].key in ordinary
+        or known.lexicon.is_eponym(page, j)
+        or page.tokens[i].shape != "C"
+    ):
         return i
     return j + 1
 
@@ -112,6 +152,11 @@ def _last_and_first(page: Page, i: int, known: Names) -> int:
     if i + 1 >= len(page.tokens) or page.gap(i) not in (", ", ",") or not known.known.is_name(word.key):
         return i
     first = page.tokens[i + 1]
-    if first.shape != word.shape or min(len(first.key), len(word.key)) < 3 or not known.is_first(first.key) or known.lexicon.explains(first.key):
+    if (
+        first.shape != word.shape
+        or min(len(first.key), len(word.key)) < 3
+        or not known.is_first(first.key)
+        or known.lexicon.explains(first.key)
+    ):
         return i
     return read_forward(page, i + 1, known, free=False) if known.unexplained(word.key) else i

@@ -5,36 +5,42 @@ from dataclasses import dataclass
 from medloom.deid.gazetteers import Gazetteer
 from medloom.deid.medical import MONTHS, WEEKDAYS, Lexicon
 from medloom.deid.page import Page, Word
+from medloom.text.wordlist import word_set
 
-CREDENTIALS = frozenset(
-    "md m.d do rn r.n np pa pa-c pac lpn lvn cna crna phd ph.d dds dmd dpm dvm od pharmd rph pt dpt ot otr rd lcsw msw lmsw mbbs mbchb "
-    "facs facp facc frcs frcp mrcp aprn dnp cnm cns arnp fnp fnp-c fnp-bc ma emt rt rrt msn bsn psyd lmft lpc cpnp acnp ms3 ms4 pgy esq "
-    "mph mba msc bsc ccc-slp slp rdn do jd".split()
+CREDENTIALS = word_set(
+    "md m.d do rn r.n np pa pa-c pac lpn lvn cna crna phd ph.d dds dmd dpm dvm od pharmd rph pt dpt ot otr rd lcsw msw "
+    "lmsw mbbs mbchb facs facp facc frcs frcp mrcp aprn dnp cnm cns arnp fnp fnp-c fnp-bc ma emt rt rrt msn bsn psyd "
+    "lmft lpc cpnp acnp ms3 ms4 pgy esq mph mba msc bsc ccc-slp slp rdn do jd"
 )
-PARTICLES = frozenset("van von der den de del della di da la le el al bin ibn ben ter ten dos das du y e st bint abu af av zu zur".split())
-SUFFIXES = frozenset("jr sr ii iii iv".split())
-_NEVER = CREDENTIALS | frozenset(
-    "the a an is was are were be has had have and or of in on at to from by for with as per his her their our your my he she they we "
-    "it this that these those not no none name names mrn mr# dob dos age sex gender room bed unit ssn phone fax date time patient "
-    "pt pts md rn np address account acct visit encounter department dept provider attending physician doctor nurse service clinic "
-    "hospital medical record number id insurance admit admission discharge admitted discharged seen signed dictated electronically "
-    "transcribed cc re subject diagnosis history physical chief complaint present illness past social family review systems exam "
-    "examination assessment plan impression findings procedure medications allergies vitals labs follow up report summary note "
-    "progress consult consultation operative preoperative postoperative indication indications technique comparison clinical "
-    "tolerated tolerating stable male female m f yo year years old mr mrs ms miss dr prof sir madam spouse relationship status "
-    "ordering referring primary care who whom which when where what how why if then than but so because also will_ can could should "
-    "would may_ might must do does did yes unknown n/a na self inc llc ltd plc company group team office home cell work email".split()
+PARTICLES = word_set(
+    "van von der den de del della di da la le el al bin ibn ben ter ten dos das du y e st bint abu af av zu zur"
 )
-_AFTER_NAME = frozenset(
-    "will would may also then now who whose about regarding after before during since until while when where because again today "
-    "yesterday tomorrow here there over under into via last this next each every all both very currently recently previously still "
-    "only just later soon tonight likes needs makes takes gets goes comes sees says does did made took got saw met kept let began "
-    "started stopped tried decided suffered sustained developed received had stated explained requested performed removed placed "
-    "ordered recommended advised discussed reviewed examined evaluated saw seen called paged notified signed dictated suggested "
-    "believes feels thinks hopes plans wishes appeared seems looked remained stayed became gave brought passed died followed".split()
+SUFFIXES = word_set("jr sr ii iii iv")
+_NEVER = CREDENTIALS | word_set(
+    "the a an is was are were be has had have and or of in on at to from by for with as per his her their our your my "
+    "he she they we it this that these those not no none name names mrn mr# dob dos age sex gender room bed unit ssn "
+    "phone fax date time patient pt pts md rn np address account acct visit encounter department dept provider "
+    "attending physician doctor nurse service clinic hospital medical record number id insurance admit admission "
+    "discharge admitted discharged seen signed dictated electronically transcribed cc re subject diagnosis history "
+    "physical chief complaint present illness past social family review systems exam examination assessment plan "
+    "impression findings procedure medications allergies vitals labs follow up report summary note progress consult "
+    "consultation operative preoperative postoperative indication indications technique comparison clinical tolerated "
+    "tolerating stable male female m f yo year years old mr mrs ms miss dr prof sir madam spouse relationship status "
+    "ordering referring primary care who whom which when where what how why if then than but so because also will_ can "
+    "could should would may_ might must do does did yes unknown n/a na self inc llc ltd plc company group team office "
+    "home cell work email"
 )
-TITLES = frozenset("dr drs mr mrs ms miss mx prof professor doctor rev sgt nurse capt lt col hon".split())
-_SHORT_NAMES = frozenset("an do no in on so my he her who to".split())
+_AFTER_NAME = word_set(
+    "will would may also then now who whose about regarding after before during since until while when where because "
+    "again today yesterday tomorrow here there over under into via last this next each every all both very currently "
+    "recently previously still only just later soon tonight likes needs makes takes gets goes comes sees says does did "
+    "made took got saw met kept let began started stopped tried decided suffered sustained developed received had "
+    "stated explained requested performed removed placed ordered recommended advised discussed reviewed examined "
+    "evaluated saw seen called paged notified signed dictated suggested believes feels thinks hopes plans wishes "
+    "appeared seems looked remained stayed became gave brought passed died followed"
+)
+TITLES = word_set("dr drs mr mrs ms miss mx prof professor doctor rev sgt nurse capt lt col hon")
+_SHORT_NAMES = word_set("an do no in on so my he her who to")
 _GAPS = frozenset((" ", "  ", ". ", ".", "-", " - "))
 _MOST_WORDS = 7
 
@@ -138,7 +144,11 @@ def _goes_on(page: Page, j: int, names: Names, free: bool) -> bool:
     word = page.tokens[j]
     if word.shape == "I":
         return True
-    if word.shape == "A" and page.tokens[j - 1].shape == "C" and not (names.known.is_name(word.key) and word.end - word.start > 3):
+    if (
+        word.shape == "A"
+        and page.tokens[j - 1].shape == "C"
+        and not (names.known.is_name(word.key) and word.end - word.start > 3)
+    ):
         return False
     if word.key in MONTHS or word.key in WEEKDAYS:
         return word.key == "may" and word.shape != "a" and (free or page.tokens[j - 1].key in names.known.first)
@@ -149,6 +159,8 @@ def _goes_on(page: Page, j: int, names: Names, free: bool) -> bool:
     after_first = free or names.is_first(page.tokens[j - 1].key)
     if word.key not in names.lexicon.ordinary:
         return after_first or word.key in names.known.last
+    if page.shouts(j) and not names.known.complete:
+        return False
     return after_first and (word.key in names.known.last or not names.known.complete) and _ends_well(page, j)
 
 
@@ -164,7 +176,12 @@ def _ends_well(page: Page, j: int) -> bool:
 
 def _with_suffix(page: Page, j: int) -> int:
     """The end with Jr., III."""
-    if j < len(page.tokens) and page.tokens[j].key in SUFFIXES and page.gap(j - 1) in (" ", ", ") and page.tokens[j].shape != "a":
+    if (
+        j < len(page.tokens)
+        and page.tokens[j].key in SUFFIXES
+        and page.gap(j - 1) in (" ", ", ")
+        and page.tokens[j].shape != "a"
+    ):
         return j + 1
     return j
 

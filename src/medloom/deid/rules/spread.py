@@ -7,6 +7,7 @@ follows: "Dr. Brown noted brown drainage; Dr. Foley replaced the Foley catheter"
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from medloom.deid.medical import MONTHS
 from medloom.deid.page import Page
@@ -58,11 +59,21 @@ def spread(pages: Sequence[Page], hits: Sequence[Sequence[Hit]], known: Names) -
 def _note(page: Page, hit: Hit, known: Names, found: Found) -> None:
     keys = [t.key for t in page.tokens[page.index(hit.start) : page.index(hit.end)] if t.shape != "I"]
     if hit.kind == "NAME":
-        words = [k for k in keys if k not in PARTICLES and k not in SUFFIXES and k not in CREDENTIALS and k not in TITLES and len(k) > 1]
+        words = [
+            k
+            for k in keys
+            if k not in PARTICLES and k not in SUFFIXES and k not in CREDENTIALS and k not in TITLES and len(k) > 1
+        ]
         found.parts.update(words)
-        found.pairs.update(zip(words, words[1:], strict=False))
+        found.pairs.update(pairwise(words))
         found.pairs.update(zip(words[1:], words, strict=False))
-    elif hit.kind in _PLACES and hit.sure > MODEL and keys and len(keys) <= _LONGEST and any(known.unexplained(k) for k in keys):
+    elif (
+        hit.kind in _PLACES
+        and hit.sure > MODEL
+        and keys
+        and len(keys) <= _LONGEST
+        and any(known.unexplained(k) for k in keys)
+    ):
         found.places.setdefault(keys[0], set()).add((tuple(keys), hit.kind))
     elif hit.kind in _IDS and hit.sure >= CUE and hit.end - hit.start >= 5:
         value = page.text[hit.start : hit.end]
@@ -73,7 +84,7 @@ def _note(page: Page, hit: Hit, known: Names, found: Found) -> None:
 def _again(page: Page, found: Found, known: Names) -> Iterator[Hit]:
     for i, word in enumerate(page.tokens):
         if word.key in found.parts and _is_name_here(page, i, found, known):
-            yield Hit(word.start, _end(page, i), "NAME", CUE)
+            yield Hit(page.tokens[_with_particles(page, i)].start, _end(page, i), "NAME", CUE)
         for keys, kind in found.places.get(word.key, ()):
             last = i + len(keys) - 1
             if last < len(page.tokens) and tuple(t.key for t in page.tokens[i : last + 1]) == keys and word.shape != "a":
@@ -82,6 +93,13 @@ def _again(page: Page, found: Found, known: Names) -> Iterator[Hit]:
         for match in _ID.finditer(page.text):
             if match[0] in found.ids:
                 yield Hit(match.start(), match.end(), found.ids[match[0]], CUE)
+
+
+def _with_particles(page: Page, i: int) -> int:
+    """The first of the particles before a last name: Van in "Van Houten recommends"."""
+    while i > 0 and page.tokens[i - 1].key in PARTICLES and page.tokens[i - 1].shape != "a" and page.joined(i - 1):
+        i -= 1
+    return i
 
 
 def _end(page: Page, i: int) -> int:
