@@ -63,7 +63,7 @@ def tokens(text: str, start: int, end: int) -> list[tuple[int, int]]:
 
 
 def places(row: _Row) -> list[tuple[int, int, str]]:
-    """Where a row's identifiers stand; a query gives values, which are looked up wherever they occur."""
+    """Where a row's identifiers stand; of a query's values, where each first occurs."""
     if "spans" in row:
         return [(start, end, label) for start, end, label in row["spans"]]
     found = []

@@ -41,10 +41,9 @@ HOSTILE = [
         "12 Oak ",
         "John Smith, ",
         "a@",
-        "a.a.",
         "on 1/1 ",
+        "MRN: ",
     ),
-    *("St. Mary ", "Hospital ", "x-", "MRN: ", "lives in ", "Aa, "),
 ]
 GUARDED = [names, people, places, facilities, organisations]
 PLAIN = [dates, ages, contacts, numbers]

@@ -227,6 +227,7 @@ def test_killed_in_deid_and_in_generate_it_ends_with_the_same_model(
         key,
         "--json",
     ]
+    environment = {**environment, "OMP_NUM_THREADS": "1"}
     for stage in ("deid", "generate"):
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         deadline = time.monotonic() + 120
