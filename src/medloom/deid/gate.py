@@ -59,12 +59,13 @@ def refusal(source: str, contains_phi: bool | None, host: str | None, what: str)
     if contains_phi is None:
         return (
             f"{what}: source {source!r} does not say whether its text is about patients, and {host} is not this machine. "
-            "Write contains_phi: false in the source if it is not; else contains_phi: true and add deid: {} to the recipe "
-            "(or run medloom deid)"
+            "Write contains_phi: false in the source (--no-phi on the command line) if it is not; else contains_phi: true "
+            "(--contains-phi), and add deid: {} to the recipe or run medloom deid"
         )
     to = "a model that is published" if host == PUBLISH else f"{host}, which is not this machine"
     return (
         f"{what}: source {source!r} holds patient text (contains_phi: true) that was not de-identified, and it would go to "
-        f"{to}. Add deid: {{}} to the recipe (or run medloom deid); if your agreements allow it as it is, write "
-        f"allow_phi_to: [{host}] in the recipe, which is recorded in the manifest and the model card"
+        f"{to}. Add deid: {{}} to the recipe or run medloom deid; if your agreements allow it as it is, write "
+        f"allow_phi_to: [{host}] in the recipe (--allow-phi-to on the command line): it is recorded in the manifest and the "
+        "model card"
     )
