@@ -241,3 +241,11 @@ def test_killed_in_deid_and_in_generate_it_ends_with_the_same_model(
     report = json.loads(done.stdout)
     assert finished.report and report["model"]["hash"] == finished.report["model"]["hash"]
     assert {s["name"]: s["tries"] for s in report["stages"]}["generate"] > 1
+
+
+def test_round_trips_by_the_base_model_leave_no_vectors(notes: Path, tmp_path: Path) -> None:
+    recipe = Recipe.load(notes / "notes.yaml", ["generate.checks.round_trip=base", "generate.checks.round_trip_k=5"])
+    result = run(recipe, tmp_path, until="generate")
+    manifest = result.steps[-1].manifest
+    assert manifest and manifest.notes["reasons"]["round_trip"] > 0
+    assert set(manifest.outputs) == {"generated.parquet", "rejects.jsonl"}

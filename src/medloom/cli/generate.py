@@ -1,6 +1,7 @@
 """``medloom generate``: queries for documents, outside of a recipe."""
 
 import json
+import shutil
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -84,6 +85,7 @@ def generate(
                 lambda what: _vectors(base, out, what),
                 retry_failed,
             )
+            shutil.rmtree(out / "vectors", ignore_errors=True)
             settings = {"settings": config.model_dump(mode="json"), "seed": seed, "documents": opened.hash()}
             opened_to = {"host": host, "allow_phi_to": allow_phi_to or []}
             write_json(out / "summary.json", _as_json(summary) | opened_to | settings)

@@ -1,5 +1,6 @@
 """The stages on patient text: identifiers go, queries come."""
 
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -16,7 +17,7 @@ from medloom.stages.gate import Open, count_open
 if TYPE_CHECKING:
     from medloom.mine.negatives import VectorFile
 
-_KEY, _CALLS = "deid.key", "calls.sqlite"
+_KEY, _CALLS, _VECTORS = "deid.key", "calls.sqlite", "vectors"
 _HOW_ONLY = {"concurrency", "timeout", "retries", "max_wait"}
 
 
@@ -120,6 +121,7 @@ def generate(work: Work) -> Outcome:
         work.recipe.seed,
         lambda what: _vectors(work, what),
     )
+    shutil.rmtree(work.folder / _VECTORS, ignore_errors=True)
     return Outcome(
         rows_in=summary.documents,
         rows_out=summary.records,
@@ -132,4 +134,4 @@ def _vectors(work: Work, what: str) -> "VectorFile":
     from medloom.encode import VectorFolder, load_encoder, resolve_model
 
     encoder = load_encoder(resolve_model(work.recipe.base, work.recipe.folder), work.recipe.evaluate.precision)
-    return VectorFolder(encoder, work.folder / "vectors", what)
+    return VectorFolder(encoder, work.folder / _VECTORS, what)
