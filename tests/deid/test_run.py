@@ -18,7 +18,7 @@ from medloom.deid.config import DeidConfig
 from medloom.deid.replace import Deidentifier
 from medloom.deid.run import CountedRejects, Summary, Targets, deidentify, own_table, read_documents
 from medloom.deid.spans import Kind
-from medloom.errors import ArtifactError, RowError
+from medloom.errors import ArtifactError, RowError, SourceError
 from medloom.records import Document, Section, Synonym
 from medloom.sources.files import FieldMap, FilesSource
 
@@ -138,7 +138,8 @@ def test_a_table_of_somebody_else_is_read_by_its_fields(tmp_path: Path) -> None:
     pq.write_table(pa.table({"mrn": ["1"], "text": ["Gilbert"]}), path)
     assert own_table(FilesSource(path=str(path))) is None
     (tmp_path / "broken.parquet").write_bytes(b"PAR1")
-    assert own_table(FilesSource(path=str(tmp_path / "broken.parquet"))) is None
+    with pytest.raises(SourceError, match="not readable Parquet"):
+        own_table(FilesSource(path=str(tmp_path / "broken.parquet")))
 
 
 def test_bad_rows_are_counted_and_nothing_of_them_is_written(tmp_path: Path) -> None:

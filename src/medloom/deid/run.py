@@ -18,8 +18,8 @@ from medloom.errors import ArtifactError
 from medloom.records import Document
 from medloom.sources.base import Rejects
 from medloom.sources.files import FilesSource
+from medloom.sources.opened import TABLE, is_documents_table
 
-TABLE = "documents.parquet"
 _SUFFIXES = (".jsonl", ".parquet")
 _MOST_TOLD = 20
 
@@ -135,16 +135,7 @@ def own_table(source: FilesSource) -> Path | None:
         return None
     path = Path(source.path).expanduser()
     table = path / TABLE if path.is_dir() else path
-    if table.suffix != ".parquet" or not table.is_file():
-        return None
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        names = set(pq.read_schema(table).names)
-    except pa.ArrowException:
-        return None
-    return table if {"id", "source", "title", "text", "group", "sections", "synonyms", "parents"} <= names else None
+    return table if table.suffix == ".parquet" and table.is_file() and is_documents_table(table) else None
 
 
 def _observed(

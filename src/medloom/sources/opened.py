@@ -19,7 +19,7 @@ _COLUMNS = {"id", "source", "title", "text", "group", "sections", "synonyms", "p
 def documents_table(path: Path) -> Path | None:
     """The table of documents at a path: a Parquet file of ours, an artifact, or a run's last table of documents."""
     if path.is_file():
-        return path if path.suffix == ".parquet" and _is_ours(path) else None
+        return path if path.suffix == ".parquet" and is_documents_table(path) else None
     stages = (
         sorted(path.glob(f"stages/*-{stage}-*/{TABLE}"), key=lambda p: p.stat().st_mtime) for stage in ("deid", "collect")
     )
@@ -76,8 +76,12 @@ class OpenedDocuments:
             yield document if marked == document.contains_phi else replace(document, contains_phi=marked)
 
 
-def _is_ours(path: Path) -> bool:
-    """Whether a Parquet file has the columns of a table of documents."""
+def is_documents_table(path: Path) -> bool:
+    """Whether a Parquet file has the columns of a table of documents.
+
+    Raises:
+        SourceError: It is no readable Parquet.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
