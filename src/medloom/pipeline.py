@@ -25,7 +25,7 @@ from medloom.errors import MedloomError, RunLockedError, StageError
 from medloom.memory import spare_memory
 from medloom.meter import measured
 from medloom.recipe import Recipe
-from medloom.stages import STAGE_NAMES, Stage, Work, check_gate, stages_of
+from medloom.stages import STAGE_NAMES, Stage, Work, check_gate, documents_stage, stages_of
 
 Status = Literal["done", "run", "waits"]
 _TRIES = "tries.json"
@@ -105,7 +105,7 @@ def run(
         for stage in _stages_until(recipe, until):
             step = _do(stage, recipe, folder, outside[stage.name], {s.name: s for s in steps}, stage.name in force, tell)
             steps.append(step)
-            if step.manifest and "open" in step.manifest.notes and (stage.name == "deid" or recipe.deid is None):
+            if step.manifest and stage.name == documents_stage(recipe):
                 check_gate(recipe, step.manifest.notes["open"], list(outside))
         if until is not None:
             return RunResult(folder, steps)

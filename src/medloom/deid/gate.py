@@ -7,7 +7,6 @@ from medloom.errors import MedloomError
 from medloom.records import Document
 
 PUBLISH = "publish"
-_LOCAL = ("localhost", "localhost.localdomain")
 
 
 class GateError(MedloomError):
@@ -16,7 +15,7 @@ class GateError(MedloomError):
 
 def is_local(host: str | None) -> bool:
     """Whether a host is this machine: None (this process), ``localhost``, or a loopback address."""
-    if host is None or host.casefold().rstrip(".") in _LOCAL:
+    if host is None or host.casefold().rstrip(".") == "localhost":
         return True
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from medloom.encode.models import ModelRef, refuse_pickles, refuse_random_weights
+from medloom.encode.models import ModelRef, hub_model, local_model, refuse_pickles, refuse_random_weights
 from medloom.errors import ModelError
-from medloom.identity import model_digest
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float32]
 
 _HEAD = "ForSequenceClassification"
-_MODULES = "modules.json"
-_WANTED = ["README.md", "*.json", "*.safetensors", "*.txt", "*.model", "1_*/*", "2_*/*"]
+_WANTED = ("README.md", "*.json", "*.safetensors", "*.txt", "*.model", "1_*/*", "2_*/*")
 _BATCH = 32
 
 
@@ -35,10 +33,10 @@ def resolve_cross_encoder(name: str, folder: Path | None = None) -> ModelRef:
     """
     path = (folder or Path()) / Path(name).expanduser()
     if path.is_dir():
-        return _local(name, path)
+        return local_model(name, path, _refuse_others)
     if path.exists() or name.startswith((".", "/", "~")) or name.count("/") != 1:
         raise ModelError(f"no cross-encoder {name}: give a folder or a hub id (org/name)")
-    return _hub(name)
+    return hub_model(name, _WANTED, _refuse_others)
 
 
 def load_cross_encoder(model: str | Path | ModelRef) -> "CrossScorer":
@@ -105,21 +103,6 @@ class CrossScorer:
         return np.asarray(scores, dtype=np.float32).reshape(-1)[inverse]
 
 
-def _local(name: str, path: Path) -> ModelRef:
-    if not (path / "config.json").is_file() and not (path / _MODULES).is_file():
-        raise ModelError(f"model {name}: the folder {path} holds neither {_MODULES} nor config.json: not a model folder")
-    try:
-        _refuse_others(name, path)
-        return ModelRef(name, str(path), model_digest(path))
-    except FileNotFoundError:
-        raise ModelError(
-            f"model {name}: the folder {path} holds no .safetensors weights: medloom never loads pickled weights "
-            "(pytorch_model.bin); convert the model to safetensors first"
-        ) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ModelError(f"model {name}: a settings file in {path} is not valid JSON: fetch the model again") from error
-
-
 def _refuse_others(name: str, path: Path) -> None:
     """A plain encoder would load too, with a head of random numbers."""
     told = _settings(path / "config_sentence_transformers.json").get("model_type")
@@ -136,19 +119,3 @@ def _settings(path: Path) -> dict[str, Any]:
     """A settings file; nothing where there is none, or it holds no settings."""
     value = json.loads(path.read_text("utf-8")) if path.is_file() else {}
     return value if isinstance(value, dict) else {}
-
-
-def _hub(name: str) -> ModelRef:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        folder = Path(snapshot_download(name, allow_patterns=_WANTED))
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError, ValueError) as error:
-        raise ModelError(
-            f"model {name} is neither a folder here nor to be had from the hub ({type(error).__name__}): check the name, "
-            "the network and your access; on a machine without network, give the path of a downloaded folder"
-        ) from error
-    local = _local(name, folder)
-    revision = folder.name if folder.parent.name == "snapshots" else None
-    return ModelRef(name, str(folder), local.hash, revision, hub_id=name)

@@ -1,8 +1,6 @@
 """A model behind an OpenAI-compatible ``/v1/embeddings``: texts in, vectors out, over HTTP."""
 
 import ipaddress
-import logging
-import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -13,16 +11,15 @@ import numpy.typing as npt
 from medloom.encode.encoder import Role, encoding_bar
 from medloom.errors import ModelError
 from medloom.identity import digest
+from medloom.openai_server import PREFIX, open_client, parse_address
 
 if TYPE_CHECKING:
     from openai import APIStatusError, OpenAI
 
 Floats = npt.NDArray[np.float32]
 
-PREFIX = "openai:"
 _TEXTS_PER_REQUEST = 64
 _CHARS_PER_REQUEST = 200_000
-_NO_KEY = "none"
 _PROBES = (
     "fever and cough",
     "no evidence of a fracture",
@@ -187,31 +184,17 @@ class OpenAIEncoder:
 
 def _parse(name: str) -> tuple[str, str]:
     """URL and model of ``openai:URL#MODEL``."""
-    parts = urlsplit(name.removeprefix(PREFIX))
-    try:
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.fragment and (parts.port or True)
-    except ValueError:
-        usable = False
-    if not name.startswith(PREFIX) or not usable or parts.query:
-        raise ModelError("an endpoint is written openai:http://host:port/v1#model-name: what was given is not of this form")
-    if parts.username or parts.password:
-        raise ModelError("the endpoint's URL holds a user or password: put the key into OPENAI_API_KEY instead")
-    return parts._replace(fragment="").geturl(), parts.fragment
+    form = "an endpoint is written openai:http://host:port/v1#model-name: what was given is not of this form"
+    if not name.startswith(PREFIX):
+        raise ModelError(form)
+    return parse_address(name, form, "the endpoint's")
 
 
 def _client(url: str, timeout: float, retries: int, trust_env: bool) -> "OpenAI":
     try:
-        from openai import DefaultHttpxClient, OpenAI
+        return open_client(url, timeout, retries, trust_env)
     except ImportError:
         raise ImportError("an endpoint needs the package openai: pip install 'medloom[openai]'") from None
-    logging.getLogger("openai").setLevel(logging.WARNING)
-    return OpenAI(
-        base_url=url,
-        api_key=os.environ.get("OPENAI_API_KEY") or _NO_KEY,
-        timeout=timeout,
-        max_retries=retries,
-        http_client=DefaultHttpxClient(trust_env=trust_env, follow_redirects=False),
-    )
 
 
 def _fingerprint(probes: Floats) -> list[int]:

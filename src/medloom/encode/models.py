@@ -2,6 +2,7 @@
 
 import difflib
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 BUILTIN = "builtin:"
+_WANTED = ("README.md", "*.json", "*.safetensors", "*.txt", "*.model", "*.metadata", "1_Pooling/*", "2_*/*")
 _NOT_ENCODERS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration", "ForSequenceClassification")
 _BUILTINS = {
     "all-MiniLM-L6-v2": {
@@ -61,11 +63,11 @@ def resolve_model(name: str, folder: Path | None = None) -> ModelRef:
         return _builtin(name)
     path = (folder or Path()) / Path(name).expanduser()
     if path.is_dir():
-        return _local(name, path)
+        return local_model(name, path, _refuse_generators)
     if path.exists() or name.startswith((".", "/", "~")) or name.count("/") != 1:
         known = ", ".join(BUILTIN + b for b in _BUILTINS)
         raise ModelError(f"no model {name}: give a SentenceTransformer folder, a hub id (org/name), or one of: {known}")
-    return _hub(name)
+    return hub_model(name, _WANTED, _refuse_generators)
 
 
 def load_model(ref: ModelRef, trust_remote_code: bool = False) -> "SentenceTransformer":
@@ -172,12 +174,21 @@ def _builtin(name: str) -> ModelRef:
     return ModelRef(name, str(folder), model_digest(folder), hub_id=entry["hub"], licence=entry["licence"])
 
 
-def _local(name: str, path: Path) -> ModelRef:
-    config = path / "config.json"
-    if not (path / "modules.json").is_file() and not config.is_file():
+def local_model(name: str, path: Path, refuse: Callable[[str, Path], None]) -> ModelRef:
+    """A model's folder, with its content hash.
+
+    Args:
+        name: What the user calls it.
+        path: The folder.
+        refuse: Raises :class:`ModelError` for a model of another kind.
+
+    Raises:
+        ModelError: It is no model's folder, holds no safetensors weights, or a settings file is damaged.
+    """
+    if not (path / "modules.json").is_file() and not (path / "config.json").is_file():
         raise ModelError(f"model {name}: the folder {path} holds neither modules.json nor config.json: not a model folder")
-    _refuse_generators(name, config)
     try:
+        refuse(name, path)
         return ModelRef(name, str(path), model_digest(path))
     except FileNotFoundError:
         raise ModelError(
@@ -188,8 +199,9 @@ def _local(name: str, path: Path) -> ModelRef:
         raise ModelError(f"model {name}: a settings file in {path} is not valid JSON: fetch the model again") from error
 
 
-def _refuse_generators(name: str, config: Path) -> None:
+def _refuse_generators(name: str, path: Path) -> None:
     """A text generator would load, and embed nonsense."""
+    config = path / "config.json"
     if not config.is_file() or (config.parent / "modules.json").is_file():
         return
     try:
@@ -201,19 +213,28 @@ def _refuse_generators(name: str, config: Path) -> None:
         raise ModelError(f"model {name} is a {wrong[0]}, not a text encoder: give an embedding model")
 
 
-def _hub(name: str) -> ModelRef:
+def hub_model(name: str, wanted: Sequence[str], refuse: Callable[[str, Path], None]) -> ModelRef:
+    """A model of the hub, fetched if it is not here yet.
+
+    Args:
+        name: Its id.
+        wanted: Patterns of the files to fetch.
+        refuse: As for :func:`local_model`.
+
+    Raises:
+        ModelError: It cannot be had, or is not what it should be.
+    """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    wanted = ["README.md", "*.json", "*.safetensors", "*.txt", "*.model", "*.metadata", "1_Pooling/*", "2_*/*"]
     try:
-        folder = Path(snapshot_download(name, allow_patterns=wanted))
+        folder = Path(snapshot_download(name, allow_patterns=list(wanted)))
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError, ValueError) as error:
         raise ModelError(
             f"model {name} is neither a folder here nor to be had from the hub ({type(error).__name__}): check the name, "
             "the network and your access; on a machine without network, give the path of a downloaded folder"
         ) from error
-    local = _local(name, folder)
+    local = local_model(name, folder, refuse)
     revision = folder.name if folder.parent.name == "snapshots" else None
     return ModelRef(name, str(folder), local.hash, revision, hub_id=name, licence=_licence(folder / "README.md"))
 

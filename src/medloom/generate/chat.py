@@ -7,13 +7,14 @@ from urllib.parse import urlsplit
 
 from medloom.errors import MedloomError
 from medloom.identity import digest
+from medloom.openai_server import PREFIX
 
-ENDPOINT, LOCAL = "openai:", "gguf:"
+LOCAL = "gguf:"
 
 
 def host_of(where: str) -> str | None:
     """Where text would go for ``openai:http://HOST/v1#MODEL``; None for a model that runs in this process."""
-    return None if where.startswith(LOCAL) else urlsplit(where.removeprefix(ENDPOINT)).hostname or where
+    return None if where.startswith(LOCAL) else urlsplit(where.removeprefix(PREFIX)).hostname or where
 
 
 @dataclass(frozen=True)

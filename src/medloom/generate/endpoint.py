@@ -3,7 +3,6 @@
 import json
 import logging
 import math
-import os
 import re
 import threading
 import time
@@ -14,16 +13,15 @@ from urllib.parse import urlsplit
 
 from medloom.deid.gate import is_local
 from medloom.errors import ModelError
-from medloom.generate.chat import ENDPOINT, Answer, Ask, CallFailed, RetryLater, ServerRefuses
+from medloom.generate.chat import Answer, Ask, CallFailed, RetryLater, ServerRefuses
 from medloom.generate.completion import answer_of, messages_of, schema_format
+from medloom.openai_server import open_client, parse_address
 
 if TYPE_CHECKING:
     from openai import OpenAI
 
 _LOG = logging.getLogger(__name__)
-_NO_KEY = "none"
 _CONNECT_SECONDS = 15.0
-_QUIET = ("openai", "httpx", "httpx2", "httpcore", "httpcore2")
 _LATER = frozenset({408, 409, 425, 429})
 _REFUSED = {
     401: "set OPENAI_API_KEY to a key that it knows",
@@ -225,32 +223,14 @@ def _status_in(error: Mapping[str, Any]) -> int:
 
 def _parse(where: str) -> tuple[str, str]:
     """URL and model of ``openai:URL#MODEL``."""
-    try:
-        parts = urlsplit(where.removeprefix(ENDPOINT))
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.fragment and (parts.port or True)
-    except ValueError:
-        usable = False
-    if not usable or parts.query:
-        raise ModelError("write it as openai:http://HOST/v1#MODEL: the chat model's address has another form")
-    if parts.username or parts.password:
-        raise ModelError("the chat model's URL holds a user or password: put the key into OPENAI_API_KEY instead")
-    return parts._replace(fragment="").geturl(), parts.fragment
+    form = "write it as openai:http://HOST/v1#MODEL: the chat model's address has another form"
+    return parse_address(where, form, "the chat model's")
 
 
 def _client(url: str, timeout: float, trust_env: bool) -> "OpenAI":
     try:
-        from openai import DefaultHttpxClient, OpenAI, Timeout
+        from openai import Timeout
+
+        return open_client(url, Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS)), 0, trust_env)
     except ImportError as error:
         raise ModelError("a chat model needs the package openai: pip install 'medloom[openai]'") from error
-    key = os.environ.get("OPENAI_API_KEY", "").strip() or _NO_KEY
-    if not key.isascii() or not key.isprintable():
-        raise ModelError("OPENAI_API_KEY holds characters that no key has: set it again")
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
-    return OpenAI(
-        base_url=url,
-        api_key=key,
-        timeout=Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS)),
-        max_retries=0,
-        http_client=DefaultHttpxClient(trust_env=trust_env, follow_redirects=False),
-    )

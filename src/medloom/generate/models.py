@@ -3,7 +3,8 @@
 import time
 
 from medloom.errors import ModelError
-from medloom.generate.chat import ENDPOINT, LOCAL, Ask, ChatError, ChatModel, RetryLater
+from medloom.generate.chat import LOCAL, Ask, ChatError, ChatModel, RetryLater
+from medloom.openai_server import PREFIX
 
 _FORM = "write it as openai:http://HOST/v1#MODEL, or gguf:PATH for a model that runs here"
 _PARALLEL = 4
@@ -25,7 +26,7 @@ def open_chat(where: str, timeout: float = 120.0, concurrency: int = 8) -> ChatM
         from medloom.generate.local import LocalChat
 
         return LocalChat(where, n_parallel=min(concurrency, _PARALLEL))
-    if not where.startswith((ENDPOINT, "http://", "https://")):
+    if not where.startswith((PREFIX, "http://", "https://")):
         raise ModelError(f"{_FORM}: the chat model's address is neither")
     from medloom.generate.endpoint import OpenAIChat
 

@@ -112,9 +112,9 @@ class _EvidenceFirst:
 
     def asks(self) -> Iterator[Ask]:
         """Kind by kind: calls of one kind begin alike, and an engine reads what it has just read in no time."""
-        for kind in self.config.kinds:
+        for kind in [kind for kind, n in self.config.kinds.items() if n]:
             for document in self.documents():
-                yield from (ask for planned, _, ask in self._plan(document) if planned == kind)
+                yield from (ask for _, _, ask in self._plan(document, kind))
 
     def written(self, document: Document, store: CallStore) -> Written:
         from medloom.generate.parse import parse_query
@@ -129,20 +129,23 @@ class _EvidenceFirst:
         out.fate = next((fate for fate in ("failed", "not_asked") if fate in fates), "rejected")
         return out
 
-    def _plan(self, document: Document) -> list[tuple[QueryKind, Passage, Ask]]:
-        """Which passage is put to the model for which kind of query."""
+    def _plan(self, document: Document, only: QueryKind | None = None) -> list[tuple[QueryKind, Passage, Ask]]:
+        """Which passage is put to the model for which kind of query, for all kinds or for one."""
         from medloom.generate.evidence import TREATMENT, choose
         from medloom.generate.prompts import evidence_first
 
         text = shown_text(document)
         kinds: list[QueryKind] = [kind for kind, n in self.config.kinds.items() for _ in range(n)]
-        general = choose(text, sum(kind != "treatment" for kind in kinds), self.stats)
-        treatment = choose(text, kinds.count("treatment"), self.stats, TREATMENT)
-        passages = {False: iter(_repeated(general)), True: iter(_repeated(treatment))}
+        treatments = kinds.count("treatment") if only in (None, "treatment") else 0
+        others = len(kinds) - kinds.count("treatment") if only != "treatment" else 0
+        passages = {
+            False: _repeated(choose(text, others, self.stats) if others else []),
+            True: _repeated(choose(text, treatments, self.stats, TREATMENT) if treatments else []),
+        }
         plan: list[tuple[QueryKind, Passage, Ask]] = []
         for kind in kinds:
             passage = next(passages[kind == "treatment"], None)
-            if passage is not None:
+            if passage is not None and only in (None, kind):
                 plan.append((kind, passage, evidence_first(document, passage, kind, self.config)))
         return plan
 

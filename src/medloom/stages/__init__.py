@@ -5,10 +5,10 @@ A stage is pure: finished artifacts and settings in, one artifact out. ``pipelin
 
 from medloom.recipe import Recipe
 from medloom.stages import model, notes, text
-from medloom.stages.base import Outcome, Stage, Work, base_hash, nothing
+from medloom.stages.base import Outcome, Stage, Work, base_hash, documents_stage, nothing
 from medloom.stages.gate import check_gate
 
-__all__ = ["STAGES", "STAGE_NAMES", "Outcome", "Stage", "Work", "check_gate", "stages_of"]
+__all__ = ["STAGES", "STAGE_NAMES", "Outcome", "Stage", "Work", "check_gate", "documents_stage", "stages_of"]
 
 STAGES: tuple[Stage, ...] = (
     Stage(

@@ -31,7 +31,7 @@ class Work:
     @property
     def documents(self) -> Path:
         """The table of documents that later stages read: de-identified where the recipe asks for it."""
-        return self.inputs.get("deid", self.inputs["collect"]) / DOCUMENTS
+        return self.inputs[documents_stage(self.recipe)] / DOCUMENTS
 
 
 @dataclass
@@ -72,13 +72,17 @@ class Stage:
     def needs_of(self, recipe: Recipe) -> tuple[str, ...]:
         """Names of the stages whose artifacts it reads under this recipe."""
         there = {"deid": recipe.deid is not None, "generate": recipe.generate is not None}
-        documents = "deid" if there["deid"] else "collect"
-        names = (documents if need == "documents" else need for need in self.needs)
+        names = (documents_stage(recipe) if need == "documents" else need for need in self.needs)
         return tuple(dict.fromkeys(name for name in names if there.get(name, True)))
 
     def fingerprint(self, recipe: Recipe, inputs: dict[str, str]) -> str:
         """Hash of all that the stage's artifact depends on."""
         return digest({"stage": self.name, "version": self.version, "settings": self.settings(recipe), "inputs": inputs})
+
+
+def documents_stage(recipe: Recipe) -> str:
+    """Name of the stage whose documents later stages read."""
+    return "collect" if recipe.deid is None else "deid"
 
 
 def nothing(recipe: Recipe) -> dict[str, str]:

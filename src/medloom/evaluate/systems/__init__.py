@@ -4,13 +4,14 @@ from pathlib import Path
 
 from medloom.encode.cache import VectorCache
 from medloom.encode.encoder import Precision, load_encoder
-from medloom.encode.endpoint import PREFIX, OpenAIEncoder
+from medloom.encode.endpoint import OpenAIEncoder
 from medloom.encode.models import resolve_model
 from medloom.encode.multivector import is_multivector, load_multivector
 from medloom.evaluate.systems.base import Kind, System, SystemInfo
 from medloom.evaluate.systems.dense import DenseSystem
 from medloom.evaluate.systems.late import LateInteractionSystem
 from medloom.evaluate.systems.lexical import Bm25System
+from medloom.openai_server import PREFIX
 
 BM25 = "bm25"
 
