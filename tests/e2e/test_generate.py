@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from tests.e2e.test_notes import note
-from tests.generate.scripted import Reply, ScriptedServer, failed, ok
+from tests.generate.scripted import Reply, ScriptedServer, failed, ok, reply
 
 from medloom import Recipe, run
 from medloom.artifacts import read_table
@@ -118,6 +118,33 @@ def test_a_wrong_model_name_costs_one_request(notes: Path, tmp_path: Path, medlo
         done = medloom(*arguments(notes, tmp_path / "out", server))
         assert done.returncode == 2 and "org/model" in done.stderr and len(server.requests) == 1
     assert "Gilbertson" not in done.stderr and "radiograph" not in done.stderr
+
+
+def test_every_kind_of_bad_answer_is_one_reject_and_the_rest_goes_on(notes: Path, tmp_path: Path, medloom: Command) -> None:
+    bad = {
+        "0": ok('{"question": [{"passage": "The radio', finish="length"),
+        "14": ok('{"queries": 3}'),
+        "21": ok("I'm sorry, but I cannot help with patient notes."),
+        "28": reply({"id": "x", "object": "chat.completion", "created": 1, "model": "m", "choices": []}),
+        "35": failed(400, "maximum context length exceeded", code="context_length_exceeded"),
+    }
+
+    def script(body: dict[str, Any], call: int) -> Reply:
+        good = answer(body, call)
+        shown = str(body["messages"][-1]["content"])
+        number = shown.split("case number ")[1].split(".")[0] if "case number" in shown else ""
+        if number == "7":
+            return ok("```json\n" + json.loads(good.body)["choices"][0]["message"]["content"] + "\n```")
+        return bad.get(number, good)
+
+    with ScriptedServer(script) as server:
+        done = medloom(*arguments(notes, tmp_path / "out", server))
+        assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert (summary["documents"], summary["done"], summary["rejected"], summary["failed"]) == (N, N - 5, 3, 2)
+    rejects = [json.loads(line) for line in (tmp_path / "out" / "rejects.jsonl").open(encoding="utf-8")]
+    reasons = {reject["doc_id"]: reject["reason"] for reject in rejects}
+    assert reasons == {"0": "truncated", "2": "wrong_schema", "3": "refusal", "4": "call_failed", "5": "call_failed"}
 
 
 def test_a_job_that_is_only_counted(notes: Path, tmp_path: Path, medloom: Command) -> None:
