@@ -33,7 +33,10 @@ def open_database(path: Path, application: int, version: int, tables: str) -> sq
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
         try:
-            if not _is_ours(connection, path, application, version):
+            connection.execute("BEGIN")
+            ours = _is_ours(connection, path, application, version)
+            connection.execute("COMMIT")
+            if not ours:
                 _to_wal(connection)
                 connection.execute("BEGIN IMMEDIATE")
                 if not _is_ours(connection, path, application, version):
@@ -50,7 +53,10 @@ def open_database(path: Path, application: int, version: int, tables: str) -> sq
 
 
 def _is_ours(connection: sqlite3.Connection, path: Path, application: int, version: int) -> bool:
-    """Whether the file holds the tables already; False for an empty one."""
+    """Whether the file holds the tables already; False for an empty one.
+
+    Asked within a transaction: its three reads must see one state of a file that another process may just be making.
+    """
     marks = tuple(connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if marks == (0, 0) and tables == 0:
