@@ -22,6 +22,10 @@ DOCUMENTS = st.builds(
     SYNONYMS.map(tuple),
     TEXTS,
     TEXTS,
+    st.sampled_from((None, True, False)),
+    TEXT,
+    TEXT,
+    st.lists(st.tuples(TEXT, TEXT), max_size=3).map(tuple),
 )
 RECORDS = st.builds(
     TrainingRecord, TEXT, TEXTS, TEXT, TEXT, TEXT, TEXTS, st.lists(st.floats(-1, 1, width=32), max_size=3).map(tuple)
@@ -68,3 +72,9 @@ def test_records_are_frozen() -> None:
         Document("1", "s").title = "x"  # type: ignore[misc]
     with pytest.raises(AttributeError):
         TrainingRecord("q", ("p",), "k", "s", "1").query = "x"  # type: ignore[misc]
+
+
+def test_facts() -> None:
+    document = Document("1", "s", metadata=(("mesh", "Fever"), ("mesh", "Cough")))
+    assert document.fact("mesh") == "Fever"
+    assert document.fact("date") == ""

@@ -192,6 +192,8 @@ def _schemas() -> "dict[type, pa.Schema]":
                 ("categories", strings),
                 ("contains_phi", pa.bool_()),
                 ("deidentified", pa.string()),
+                ("revision", pa.string()),
+                ("metadata", pa.map_(pa.string(), pa.string())),
             ]
         ),
         TrainingRecord: pa.schema(

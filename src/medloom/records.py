@@ -44,6 +44,9 @@ class Document:
         categories: Labels for clustering (organ systems, chapters).
         contains_phi: Whether it is about patients who can be told from it; None where nobody has said.
         deidentified: Policy, detector and version that its identifiers were removed with; empty if they were not.
+        revision: Version at its source (a revision id, a version number, a date); empty where there is none.
+        metadata: Facts about it as (name, value), a name once for each of its values: ``date`` (ISO 8601), ``licence``,
+            ``language``, ``url``, ``split``, ``mesh``, ``retracted``, ...
     """
 
     id: str
@@ -57,6 +60,8 @@ class Document:
     categories: tuple[str, ...] = ()
     contains_phi: bool | None = None
     deidentified: str = ""
+    revision: str = ""
+    metadata: tuple[tuple[str, str], ...] = ()
 
     @property
     def split_key(self) -> str:
@@ -66,6 +71,10 @@ class Document:
     def names(self) -> list[str]:
         """Every name of the concept, its title first."""
         return [name for name in (self.title, *(s.text for s in self.synonyms)) if name]
+
+    def fact(self, name: str) -> str:
+        """The first value of a name in the metadata; empty if there is none."""
+        return next((value for key, value in self.metadata if key == name), "")
 
     def to_row(self) -> dict[str, Any]:
         """The document as a row of Parquet."""
@@ -81,6 +90,7 @@ class Document:
                 "synonyms": tuple(Synonym(**s) for s in row["synonyms"]),
                 "parents": tuple(row["parents"]),
                 "categories": tuple(row["categories"]),
+                "metadata": tuple((name, value) for name, value in row.get("metadata") or ()),
             }
         )
 

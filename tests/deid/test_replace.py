@@ -232,3 +232,10 @@ def test_a_detector_that_errs_is_stopped_without_quoting(spans: tuple[Span, ...]
 
 def test_found_parts_can_be_compared() -> None:
     assert PartSpans("text", (Span(0, 1, "NAME"),), ("x",)) == PartSpans("text", (Span(0, 1, "NAME"),), ("x",))
+
+
+def test_metadata_that_could_tell_of_a_patient_goes() -> None:
+    facts = (("date", "2101-03-04"), ("admission", "20001"), ("language", "en"), ("split", "test"))
+    note = Document("1", "notes", text="No fever.", revision="2", metadata=facts)
+    clean, _ = next(_with().many([note]))
+    assert clean.metadata == (("language", "en"), ("split", "test"))

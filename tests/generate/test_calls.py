@@ -18,7 +18,7 @@ import pytest
 from medloom.errors import ArtifactError
 from medloom.generate.calls import Call, CallStore, Spent, now
 from medloom.generate.chat import Answer, Ask
-from medloom.generate.workers import Worker, is_gone, this_worker
+from medloom.workers import Worker, is_gone, this_worker
 from medloom.identity import digest
 
 ASK = Ask("You write queries.", "Zebra-striped patient Quillfeather was seen.", {"type": "object"}, 0.5, 100, 3)
@@ -238,7 +238,7 @@ import os, signal, sys
 from pathlib import Path
 from medloom.generate.calls import Call, CallStore
 from medloom.generate.chat import Answer, Ask
-from medloom.generate.workers import this_worker
+from medloom.workers import this_worker
 
 store, worker = CallStore(Path(sys.argv[1])), this_worker()
 for i in range(5):

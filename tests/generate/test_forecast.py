@@ -8,7 +8,7 @@ from medloom.generate.calls import Call, CallStore
 from medloom.generate.chat import Answer, Ask
 from medloom.generate.config import GenerateConfig
 from medloom.generate.forecast import forecast
-from medloom.generate.workers import this_worker
+from medloom.workers import this_worker
 
 CONFIG = GenerateConfig(kinds={"keyword": 2, "question": 1}, price=(1.0, 10.0), concurrency=4)
 

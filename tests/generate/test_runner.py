@@ -21,7 +21,7 @@ from medloom.generate.chat import Answer, Ask, CallFailed, RetryLater, ServerRef
 from medloom.generate.config import GenerateConfig
 from medloom.generate.retry import PROBE, Clock, ServerGone
 from medloom.generate.runner import BudgetReached, CallCounts, CallCrashed, run_calls
-from medloom.generate.workers import this_worker
+from medloom.workers import this_worker
 from medloom.progress import shown_on
 
 Reply = Callable[[Ask, int], Answer]

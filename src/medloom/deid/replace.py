@@ -17,6 +17,8 @@ POLICY = "safe-harbor/1"
 _CONTEXT = 24
 _ID_CHARACTERS = 24
 _POSSESSIVE = re.compile(r"['’]s\b", re.IGNORECASE)
+_HARMLESS = frozenset({"language", "licence", "split"})
+"""Names of the metadata that say nothing of a patient; all others (dates, admissions, addresses) go."""
 _BRACKETS = {"(": ")", "[": "]"}
 _CLOSING = tuple(".,;:!?)]")
 
@@ -132,6 +134,7 @@ class Deidentifier:
             synonyms=tuple(Synonym(new.get(f"synonyms[{i}]", ""), s.scope, s.lay) for i, s in enumerate(document.synonyms)),
             categories=tuple(new.get(f"categories[{i}]", "") for i in range(len(document.categories))),
             deidentified=self.mark,
+            metadata=tuple((name, value) for name, value in document.metadata if name in _HARMLESS),
         )
 
     def _hash(self, value: str) -> str:

@@ -9,8 +9,8 @@ from typing import Literal
 from medloom.generate.calls import CHARACTERS_PER_TOKEN, CallStore, Spent
 from medloom.generate.chat import Ask
 from medloom.generate.config import GenerateConfig
-from medloom.generate.database import sqlite_errors
-from medloom.generate.workers import Worker
+from medloom.database import sqlite_errors
+from medloom.workers import Worker
 
 Verdict = Literal["go", "wait", "reached"]
 _MILLION = 1_000_000

@@ -21,8 +21,8 @@ from typing import Any, Literal
 
 from medloom.errors import ArtifactError
 from medloom.generate.chat import Answer, Ask
-from medloom.generate.database import open_database, sqlite_errors
-from medloom.generate.workers import Worker, is_gone
+from medloom.database import open_database, sqlite_errors
+from medloom.workers import Worker, is_gone
 from medloom.identity import digest
 
 State = Literal["answered", "failed", "held", "open"]

@@ -15,7 +15,7 @@ from medloom.generate.calls import Call, CallStore, Spent, State, now
 from medloom.generate.chat import Answer, Ask, ChatModel
 from medloom.generate.config import GenerateConfig
 from medloom.generate.retry import Clock, Retrier, Stopped
-from medloom.generate.workers import Worker, this_worker
+from medloom.workers import Worker, this_worker
 from medloom.progress import NotedAdvance, noted_bar
 
 GRACE = 5.0

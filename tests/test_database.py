@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from medloom.generate.database import open_database
+from medloom.database import open_database
 
 APPLICATION, TABLES = 4711, "CREATE TABLE a (x); CREATE TABLE b (y)"
 

@@ -1,4 +1,4 @@
-"""Who works on a table of calls, and whether a worker that claimed a call is still there."""
+"""Who shares a piece of work, and whether a worker that claimed a part of it is still there."""
 
 import os
 import socket
@@ -29,7 +29,7 @@ class Worker:
 
     @property
     def name(self) -> str:
-        """As it stands in the rows of its calls."""
+        """As it stands in the rows of what it did."""
         return f"{self.host}:{self.pid}:{self.run}"
 
 
