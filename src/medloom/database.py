@@ -104,7 +104,7 @@ def sqlite_errors(path: Path) -> Iterator[None]:
                 raise OSError(number, os.strerror(number)) from None
             problem = {
                 sqlite3.SQLITE_NOTADB: "is not an SQLite file: name another file",
-                sqlite3.SQLITE_CORRUPT: "is damaged: restore it from a copy, or delete it (what it holds is then made again)",
+                sqlite3.SQLITE_CORRUPT: "is damaged: restore it from a copy, or delete it (it is then made again)",
                 sqlite3.SQLITE_BUSY: f"was locked by another process for {_BUSY:.0f} s: end that, or wait for it",
                 sqlite3.SQLITE_CANTOPEN: "cannot be opened: is its folder there, and may it be written?",
                 sqlite3.SQLITE_IOERR: "cannot be read or written: is its disk full, gone, or a network file system?",

@@ -18,8 +18,8 @@ import pytest
 from medloom.errors import ArtifactError
 from medloom.generate.calls import Call, CallStore, Spent, now
 from medloom.generate.chat import Answer, Ask
-from medloom.workers import Worker, is_gone, this_worker
 from medloom.identity import digest
+from medloom.workers import Worker, is_gone, this_worker
 
 ASK = Ask("You write queries.", "Zebra-striped patient Quillfeather was seen.", {"type": "object"}, 0.5, 100, 3)
 YES = Answer("yes", 10, 5)

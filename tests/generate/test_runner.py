@@ -21,8 +21,8 @@ from medloom.generate.chat import Answer, Ask, CallFailed, RetryLater, ServerRef
 from medloom.generate.config import GenerateConfig
 from medloom.generate.retry import PROBE, Clock, ServerGone
 from medloom.generate.runner import BudgetReached, CallCounts, CallCrashed, run_calls
-from medloom.workers import this_worker
 from medloom.progress import shown_on
+from medloom.workers import this_worker
 
 Reply = Callable[[Ask, int], Answer]
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
+from medloom.database import sqlite_errors
 from medloom.generate.calls import CHARACTERS_PER_TOKEN, CallStore, Spent
 from medloom.generate.chat import Ask
 from medloom.generate.config import GenerateConfig
-from medloom.database import sqlite_errors
 from medloom.workers import Worker
 
 Verdict = Literal["go", "wait", "reached"]

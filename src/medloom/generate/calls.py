@@ -19,11 +19,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
+from medloom.database import open_database, sqlite_errors
 from medloom.errors import ArtifactError
 from medloom.generate.chat import Answer, Ask
-from medloom.database import open_database, sqlite_errors
-from medloom.workers import Worker, is_gone
 from medloom.identity import digest
+from medloom.workers import Worker, is_gone
 
 State = Literal["answered", "failed", "held", "open"]
 

@@ -15,8 +15,8 @@ from medloom.generate.calls import Call, CallStore, Spent, State, now
 from medloom.generate.chat import Answer, Ask, ChatModel
 from medloom.generate.config import GenerateConfig
 from medloom.generate.retry import Clock, Retrier, Stopped
-from medloom.workers import Worker, this_worker
 from medloom.progress import NotedAdvance, noted_bar
+from medloom.workers import Worker, this_worker
 
 GRACE = 5.0
 """Seconds that calls in flight are given when the run is broken off."""
