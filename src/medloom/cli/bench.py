@@ -1,7 +1,6 @@
 """``medloom bench``: which model should I use on medical text, and is the difference real?"""
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -123,6 +122,7 @@ def run(
     from medloom.cli.bench_print import print_summary
     from medloom.encode.cache import VectorCache
     from medloom.evaluate.systems import open_system
+    from medloom.folders import cache_folder
 
     summary = Summary()
     with _console() as tell:
@@ -130,7 +130,7 @@ def run(
             out, suite or (), task or (), _mode(mode), seed, _data(data), (lambda: _chat(chat)) if chat else None
         )
         suites = suites_to_run(wanted, tell)
-        store = VectorCache(cache or _cache_folder(), int(cache_gb * _GIGABYTE))
+        store = VectorCache(cache or cache_folder() / "vectors", int(cache_gb * _GIGABYTE))
         for name in model:
             run_suites(
                 lambda name=name: open_system(name, _precision(precision), store),  # type: ignore[misc]
@@ -259,11 +259,6 @@ def _chat(where: str) -> "ChatModel":
         return SimpleChat(open_chat(where))
     except ModelError as error:
         raise MedloomError(f"--chat {where}: {error}") from error
-
-
-def _cache_folder() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "medloom" / "vectors"
 
 
 def _built_rows(built: "BuiltSuite", folder: Path) -> dict[str, Any]:

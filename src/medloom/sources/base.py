@@ -2,16 +2,25 @@
 
 import json
 import pkgutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 from functools import cache
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
+from medloom.collect.pages import Locked, Page, Reject, Shard
+from medloom.errors import SourceError
 from medloom.records import Document
+
+if TYPE_CHECKING:
+    from medloom.collect.client import Client
+
+_PER_PAGE = 1_000
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,13 @@ class Rejects:
         with self._path.open("a", encoding="utf-8", errors="backslashreplace") as f:
             f.write(json.dumps({"where": where, "problem": problem, "row": raw[:10_000]}, ensure_ascii=True) + "\n")
 
+    def add_all(self, path: Path) -> None:
+        """Keep the bad rows of another file of rejects."""
+        with path.open(encoding="utf-8") as lines:
+            for line in lines:
+                row = json.loads(line)
+                self.add(row["where"], row["problem"], row["row"])
+
 
 @runtime_checkable
 class Source(Protocol):
@@ -72,10 +88,27 @@ class Source(Protocol):
         """Number of documents, where it can be known in a moment."""
 
 
+class _KeptRejects(Rejects):
+    """Bad rows, kept in memory until a page takes them."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self.rows: list[Reject] = []
+
+    def add(self, where: str, problem: str, raw: str) -> None:
+        self.rows.append(Reject(where, problem, raw))
+
+    def taken(self) -> list[Reject]:
+        """What has come since the last call."""
+        rows, self.rows = self.rows, []
+        return rows
+
+
 class SourceConfig(BaseModel):
     """Settings common to all sources.
 
-    A subclass sets ``type`` to a one-value Literal and implements :class:`Source`.
+    A subclass sets ``type`` to a one-value Literal and implements :class:`Source`. With that it can be collected page by
+    page too (:class:`medloom.collect.pages.Paged`): as one shard, in which a cursor is a number of documents.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -89,6 +122,7 @@ class SourceConfig(BaseModel):
         description="Whether the text is about patients who can be told from it; such text is kept from everything that "
         "leaves this machine until it is de-identified.",
     )
+    locked_at_once: ClassVar[int | None] = None
     _folder: Path = PrivateAttr(default_factory=Path)
 
     def model_post_init(self, context: Any, /) -> None:  # noqa: ANN401
@@ -121,6 +155,56 @@ class SourceConfig(BaseModel):
     def count(self) -> int | None:
         """See :class:`Source`."""
         return None
+
+    def shards(self, client: "Client", since: date | None) -> Sequence[Shard]:
+        """See :class:`medloom.collect.pages.Paged`.
+
+        Raises:
+            SourceError: ``since`` is given: what is read here has no dates of change.
+        """
+        if since is not None:
+            raise SourceError(f"source {self.name} cannot be asked for what is new: collect it into another folder")
+        return [Shard("all")]
+
+    def pages(self, client: "Client", shard: Shard, cursor: str | None) -> Iterator[Page]:
+        """See :class:`medloom.collect.pages.Paged`."""
+        yield from paged(self.documents, cursor, self.count())
+
+    def locked_pages(self, client: "Client", wanted: Sequence[Locked], cursor: str | None) -> Iterator[Page]:
+        """See :class:`medloom.collect.pages.Paged`: everything is read, and what the lock does not name passed over."""
+        ids = {locked.id for locked in wanted}
+        first, _, within = (cursor or "0 ").partition(" ")
+        for number, shard in list(enumerate(self.shards(client, None)))[int(first) :]:
+            for page in self.pages(client, shard, within or None):
+                following = f"{number + 1} " if page.cursor is None else f"{number} {page.cursor}"
+                yield replace(page, documents=[d for d in page.documents if d.id in ids], cursor=following)
+            within = ""
+        yield Page([], None)
+
+    def service_version(self, client: "Client") -> str:
+        """See :class:`medloom.collect.pages.Paged`."""
+        return self.release().version
+
+
+def paged(
+    documents: Callable[[Rejects], Iterator[Document]], cursor: str | None, total: int | None = None
+) -> Iterator[Page]:
+    """Pages of documents that can only be read from the beginning: what lies before the cursor is read and left out.
+
+    Args:
+        documents: Yields all documents, and puts what it cannot read into the rejects.
+        cursor: How many documents came before.
+        total: Documents in all, where known.
+    """
+    rejects = _KeptRejects()
+    stream = documents(rejects)
+    done = int(cursor or 0)
+    for _ in islice(stream, done):
+        rejects.taken()
+    while rows := list(islice(stream, _PER_PAGE)):
+        done += len(rows)
+        yield Page(rows, str(done), rejects.taken(), total=total)
+    yield Page([], None, rejects.taken(), total=total)
 
 
 def stricter(row: bool | None, source: bool | None) -> bool | None:

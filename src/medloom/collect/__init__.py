@@ -1,0 +1,1 @@
+"""From a service or files to documents: asked politely, resumable, the same again by its lock."""
