@@ -99,6 +99,37 @@ def test_only_the_kinds_asked_for() -> None:
     assert pairs(document, kinds=())[0] == []
 
 
+NOTE = Document(
+    "1",
+    "s",
+    "A stay",
+    sections=(
+        Section("Chief Complaint", "Cough"),
+        Section("history", "Since Monday."),
+        Section("HISTORY", "And before."),
+        Section("diagnosis", "Pneumonia"),
+    ),
+)
+
+
+def test_sections_that_belong_together() -> None:
+    wanted = [
+        {"query": "Diagnosis", "finds": ["chief complaint", " history "]},
+        {"query": "title", "finds": ["diagnosis"]},
+        {"query": "diagnosis", "finds": ["chief complaint", "instructions"]},
+        {"query": "instructions", "finds": ["diagnosis"]},
+    ]
+    assert pairs(NOTE, kinds=("section_section",), section_pairs=wanted)[0] == [
+        ("section_section", "Pneumonia", "Cough Since Monday. And before."),
+        ("section_section", "A stay", "Pneumonia"),
+    ]
+
+
+def test_no_sections_are_paired_unasked() -> None:
+    assert {kind for kind, _, _ in pairs(NOTE)[0]} == {"heading_section"}
+    assert pairs(NOTE, kinds=("section_section",))[0] == []
+
+
 def test_every_kind_has_a_target() -> None:
     assert {kind: target_of(kind) for kind in TARGETS} == {
         "lay_name": "title",
@@ -107,6 +138,7 @@ def test_every_kind_has_a_target() -> None:
         "title_text": "text",
         "heading_section": "part",
         "paragraph_next": "part",
+        "section_section": "part",
         "keyword_passage": "passage",
         "question_passage": "passage",
         "treatment_passage": "passage",

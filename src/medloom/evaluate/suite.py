@@ -19,6 +19,7 @@ _ASKS = {
     "title_text": "find the text from its title or question",
     "heading_section": "find the section from its title and heading",
     "paragraph_next": "find the paragraph that follows",
+    "section_section": "find the section that belongs to another",
     "keyword_passage": "find the passage from keywords that were written for it",
     "question_passage": "find the passage from a question that was written for it",
     "treatment_passage": "find the passage from a question on treatment that was written for it",

@@ -1,6 +1,7 @@
 """Pairs of texts that belong together, read off the structure of documents.
 
-Kinds for documents: title - text (or question - answer), heading - section, paragraph - next paragraph. Kinds for
+Kinds for documents: title - text (or question - answer), heading - section, paragraph - next paragraph, and section -
+section where the settings name the headings (discharge diagnosis - complaint and history, title - outcomes). Kinds for
 concepts: lay phrase - name, synonym - name, name - definition, inclusion term - code description (a synonym whose
 terminology calls it so).
 """
@@ -15,7 +16,9 @@ from medloom.records import Document, TrainingRecord
 from medloom.text import paragraphs, text_key
 from medloom.text.normalise import one_line
 
-Kind = Literal["lay_name", "synonym_name", "name_definition", "title_text", "heading_section", "paragraph_next"]
+Kind = Literal[
+    "lay_name", "synonym_name", "name_definition", "title_text", "heading_section", "paragraph_next", "section_section"
+]
 Target = Literal["title", "text", "part", "passage", "question"]
 _Pair = tuple[str, str]
 
@@ -26,6 +29,7 @@ TARGETS: dict[str, Target] = {
     "title_text": "text",
     "heading_section": "part",
     "paragraph_next": "part",
+    "section_section": "part",
     "keyword_passage": "passage",
     "question_passage": "passage",
     "treatment_passage": "passage",
@@ -33,6 +37,19 @@ TARGETS: dict[str, Target] = {
     "passage_question": "question",
 }
 """Of each kind of pair, what it must find. The last five kinds are those of generated queries."""
+
+
+class SectionPair(BaseModel):
+    """Two parts of one document that belong together, by heading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    query: str = Field(min_length=1, description="Heading of the section that asks; title is the document's title.")
+    finds: tuple[str, ...] = Field(
+        min_length=1,
+        description="Headings of the sections that answer; several are joined in this order, and a document that lacks one "
+        "of them gives no pair.",
+    )
 
 
 class PairsConfig(BaseModel):
@@ -45,6 +62,11 @@ class PairsConfig(BaseModel):
     )
     scopes: tuple[Literal["exact", "narrow", "broad", "related"], ...] = Field(
         default=("exact",), description="Scopes of synonyms that count as another name of the concept."
+    )
+    section_pairs: tuple[SectionPair, ...] = Field(
+        default=(),
+        description="Sections that belong together, for the kind section_section, which forms nothing without; headings are "
+        "compared without regard to case.",
     )
     min_chars: int = Field(default=3, ge=1, description="Shortest text of a pair, in characters.")
     max_chars: int = Field(default=4_000, ge=50, description="Texts are cut here, at a word's end, in characters.")
@@ -120,6 +142,20 @@ def _next_paragraphs(document: Document, config: PairsConfig) -> Iterator[_Pair]
         yield from pairwise(parts)
 
 
+def _sections(document: Document, config: PairsConfig) -> Iterator[_Pair]:
+    for pair in config.section_pairs:
+        query, *found = (_part(document, name.strip().casefold()) for name in (pair.query, *pair.finds))
+        if query and all(found):
+            yield query, "\n".join(found)
+
+
+def _part(document: Document, name: str) -> str:
+    """The title, or the sections of that heading."""
+    if name == "title":
+        return document.title
+    return "\n".join(s.text for s in document.sections if s.heading.strip().casefold() == name)
+
+
 _FORMS: dict[str, Callable[[Document, PairsConfig], Iterator[_Pair]]] = {
     "lay_name": _lay_names,
     "synonym_name": _synonyms,
@@ -127,6 +163,7 @@ _FORMS: dict[str, Callable[[Document, PairsConfig], Iterator[_Pair]]] = {
     "title_text": _titles,
     "heading_section": _headings,
     "paragraph_next": _next_paragraphs,
+    "section_section": _sections,
 }
 
 
