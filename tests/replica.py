@@ -1,10 +1,11 @@
 """Replicas of web services on loopback, with the faults that real ones have.
 
-A replica answers by a function of the request. Faults are given by the number of the request (from 0), and are over once they
-have been given: a client that asks again gets its answer.
+A replica answers by a function of the request. Faults are given by the number of the request (from 0), and are over once
+they have been given: a client that asks again gets its answer.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from typing import Literal
 from urllib.parse import parse_qsl, urlsplit
 
 Kind = Literal["status", "drop", "cut", "stall"]
+_STALL = 2.0
+_UNCHANGED = 304
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Fault:
-    """What goes wrong instead: an error status, a connection that drops, a body that is cut in half."""
+    """What goes wrong instead: an error status, a connection that drops, a body cut in half, two seconds of silence."""
 
     kind: Kind = "status"
     status: int = 503
@@ -84,56 +87,59 @@ def replica(answer: Callable[[Request], Answer], faults: Mapping[int, Fault] | N
         thread.join()
 
 
-def _handler(running: Replica) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+def _handler(running: Replica) -> type["_Handler"]:
+    return type("Handler", (_Handler,), {"running": running})
 
-        def do_GET(self) -> None:
-            self._serve("GET", b"")
 
-        def do_POST(self) -> None:
-            self._serve("POST", self.rfile.read(int(self.headers.get("Content-Length", 0))))
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    running: Replica
 
-        def log_message(self, *_: object) -> None:
-            pass
+    def do_GET(self) -> None:
+        self._serve("GET", b"")
 
-        def _serve(self, method: str, form: bytes) -> None:
-            import time
+    def do_POST(self) -> None:
+        self._serve("POST", self.rfile.read(int(self.headers.get("Content-Length", 0))))
 
-            address = urlsplit(self.path)
-            query = dict(parse_qsl(address.query, keep_blank_values=True) + parse_qsl(form.decode(), keep_blank_values=True))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            request = Request(method, address.path, query, headers)
-            with running.lock:
-                fault = running.faults.pop(len(running.requests), None)
-                running.requests.append(request)
-                running.moments.append(time.monotonic())
-            if fault is None:
-                self._send(running.answer(request))
-            elif fault.kind == "drop":
-                self.close_connection = True
-                self.connection.close()
-            elif fault.kind == "cut":
-                answer = running.answer(request)
-                self._head(answer.status, len(answer.body), answer.headers)
-                self.wfile.write(answer.body[: len(answer.body) // 2])
-                self.close_connection = True
-            elif fault.kind == "stall":
-                time.sleep(3)
-                self.close_connection = True
-            else:
-                self._send(Answer(fault.body, fault.status, fault.headers))
+    def log_message(self, *_: object) -> None:
+        pass
 
-        def _send(self, answer: Answer) -> None:
+    def _serve(self, method: str, form: bytes) -> None:
+        address = urlsplit(self.path)
+        query = dict(parse_qsl(address.query, keep_blank_values=True) + parse_qsl(form.decode(), keep_blank_values=True))
+        request = Request(method, address.path, query, {name.lower(): value for name, value in self.headers.items()})
+        running = self.running
+        with running.lock:
+            fault = running.faults.pop(len(running.requests), None)
+            running.requests.append(request)
+            running.moments.append(time.monotonic())
+        if fault is None:
+            self._send(running.answer(request))
+        else:
+            self._go_wrong(fault, request)
+
+    def _go_wrong(self, fault: Fault, request: Request) -> None:
+        if fault.kind == "status":
+            self._send(Answer(fault.body, fault.status, fault.headers))
+            return
+        self.close_connection = True
+        if fault.kind == "cut":
+            answer = self.running.answer(request)
             self._head(answer.status, len(answer.body), answer.headers)
-            if answer.status != 304:
-                self.wfile.write(answer.body)
+            self.wfile.write(answer.body[: len(answer.body) // 2])
+        elif fault.kind == "stall":
+            time.sleep(_STALL)
+        else:
+            self.connection.close()
 
-        def _head(self, status: int, length: int, headers: Mapping[str, str]) -> None:
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(length))
-            self.end_headers()
+    def _send(self, answer: Answer) -> None:
+        self._head(answer.status, len(answer.body), answer.headers)
+        if answer.status != _UNCHANGED:
+            self.wfile.write(answer.body)
 
-    return Handler
+    def _head(self, status: int, length: int, headers: Mapping[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(length))
+        self.end_headers()
