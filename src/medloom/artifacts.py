@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 SIDE_FILES = ("rejects.jsonl",)
+LOCKS = "locks"
 _ROWS_PER_GROUP = 2_000
 _CHARS_PER_GROUP = 16_000_000
 T = TypeVar("T")
@@ -70,7 +71,8 @@ class Manifest:
         """Hash of what the stage wrote: what later stages depend on."""
         from medloom.identity import digest
 
-        return digest({name: out["sha256"] for name, out in self.outputs.items() if name not in SIDE_FILES})
+        beside = (*SIDE_FILES, f"{LOCKS}/")
+        return digest({name: out["sha256"] for name, out in self.outputs.items() if not name.startswith(beside)})
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

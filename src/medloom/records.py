@@ -1,7 +1,7 @@
 """What every room speaks: documents that come in, and training records that go out."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 
@@ -141,3 +141,15 @@ class TrainingRecord:
                 "scores": tuple(row["scores"]),
             }
         )
+
+
+def stricter(row: bool | None, source: bool | None) -> bool | None:
+    """Whether a document is patient text, from what it says itself and what is said of its source: a yes stays a yes."""
+    return True if row or source else (source if row is None else row)
+
+
+def marked(documents: Iterable[Document], contains_phi: bool | None) -> Iterator[Document]:
+    """The documents, each marked as patient text if its source is said to be."""
+    for document in documents:
+        mark = stricter(document.contains_phi, contains_phi)
+        yield document if mark == document.contains_phi else replace(document, contains_phi=mark)

@@ -26,6 +26,7 @@ from medloom.workers import Worker, this_worker
 
 TABLE = "documents.parquet"
 REJECTS = "rejects.jsonl"
+DIFFERENCES = "differences.json"
 JOURNAL = "journal.sqlite"
 _PARTS = "parts"
 _POLL = 0.2
@@ -183,7 +184,7 @@ class Job:
         write_table(temporary, LockWriter(self.folder / LOCK, header).over(kept), Document)
         temporary.replace(table)
         if check:
-            write_json(self.folder / "differences.json", vars(check.differences))
+            write_json(self.folder / DIFFERENCES, vars(check.differences))
         with (self.folder / REJECTS).open("w", encoding="utf-8", errors="backslashreplace") as f:
             f.writelines(_json_line(row) for row in journal.rejects())
         journal.finish(_now(), counts)
@@ -193,7 +194,7 @@ class Job:
     def _result(self, journal: Journal) -> Result:
         import pyarrow.parquet as pq
 
-        found = self.folder / "differences.json"
+        found = self.folder / DIFFERENCES
         differences = Differences(**json.loads(found.read_text("utf-8"))) if self.lock and found.is_file() else None
         rows = pq.read_metadata(self.folder / TABLE).num_rows
         return Result(self.folder / TABLE, rows, journal.counts(), journal.rounds(), differences)

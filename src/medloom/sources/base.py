@@ -207,11 +207,6 @@ def paged(
     yield Page([], None, rejects.taken(), total=total)
 
 
-def stricter(row: bool | None, source: bool | None) -> bool | None:
-    """Whether a document is patient text, from what it says itself and what is said of its source: a yes stays a yes."""
-    return True if row or source else (source if row is None else row)
-
-
 @cache
 def known_sources() -> dict[str, type[SourceConfig]]:
     """Every source of this package by the ``type`` that recipes use."""

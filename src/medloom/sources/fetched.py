@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from medloom.artifacts import read_table
+from medloom.collect.job import REJECTS, Result
 from medloom.collect.journal import Progress
-from medloom.collect.lock import Differences
 from medloom.collect.pages import Page, Shard
 from medloom.collect.pool import Plan, collect
 from medloom.errors import SourceError
@@ -39,28 +39,18 @@ class FetchedSource(SourceConfig):
     def documents(self, rejects: Rejects) -> Iterator[Document]:
         """Fetch into a folder that goes afterwards, and yield the documents from there."""
         with tempfile.TemporaryDirectory(prefix="medloom-") as folder:
-            yield from self.fetched(Path(folder), rejects)
+            result = self.fetch(Path(folder))
+            rejects.add_all(Path(folder) / REJECTS)
+            yield from read_table(result.table, Document)
 
-    def fetched(
-        self,
-        folder: Path,
-        rejects: Rejects,
-        tell: Callable[[Progress], None] = lambda _: None,
-        told: Callable[[Differences], None] = lambda _: None,
-    ) -> Iterator[Document]:
-        """Fetch into a folder, or go on with what a killed try left there, and yield the documents.
+    def fetch(self, folder: Path, tell: Callable[[Progress], None] = lambda _: None) -> Result:
+        """Fetch into a folder, or go on with what a killed try left there.
 
         Args:
             folder: Where the collection lies.
-            rejects: Takes the records that could not be read.
             tell: Told how far it has come.
-            told: Told how the documents differ from the lock, if there is one.
         """
-        result = collect(self.plan(folder), tell=tell)
-        rejects.add_all(folder / "rejects.jsonl")
-        if result.differences is not None:
-            told(result.differences)
-        yield from read_table(result.table, Document)
+        return collect(self.plan(folder), tell=tell)
 
     def plan(self, folder: Path) -> Plan:
         """The collection of this source in a folder."""

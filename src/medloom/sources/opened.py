@@ -1,15 +1,14 @@
 """Documents that a user names by path: an artifact, a finished run, or a file of rows."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 from medloom.artifacts import read_manifest, read_table
 from medloom.errors import SourceError
 from medloom.identity import digest, file_digest
-from medloom.records import Document
-from medloom.sources.base import Rejects, stricter
+from medloom.records import Document, marked
+from medloom.sources.base import Rejects
 from medloom.sources.files import FieldMap, FilesSource
 
 TABLE = "documents.parquet"
@@ -59,7 +58,7 @@ class OpenedDocuments:
             rejects: Keeps bad rows where ``on_error`` is ``skip``; they are only counted if not given.
         """
         if self.table is not None:
-            return self._marked(read_table(self.table, Document))
+            return marked(read_table(self.table, Document), self._contains_phi)
         return self._files().documents(rejects or Rejects(None))
 
     def hash(self) -> str:
@@ -69,11 +68,6 @@ class OpenedDocuments:
     def _files(self) -> FilesSource:
         path = str(self._path.expanduser())
         return FilesSource(path=path, fields=self._fields, contains_phi=self._contains_phi, on_error=self._on_error)
-
-    def _marked(self, documents: Iterable[Document]) -> Iterator[Document]:
-        for document in documents:
-            marked = stricter(document.contains_phi, self._contains_phi)
-            yield document if marked == document.contains_phi else replace(document, contains_phi=marked)
 
 
 def is_documents_table(path: Path) -> bool:

@@ -4,7 +4,7 @@ A stage is pure: finished artifacts and settings in, one artifact out. ``pipelin
 """
 
 from medloom.recipe import Recipe
-from medloom.stages import model, notes, text
+from medloom.stages import collect, model, notes, text
 from medloom.stages.base import Outcome, Stage, Work, base_hash, documents_stage, nothing
 from medloom.stages.gate import check_gate
 
@@ -13,11 +13,12 @@ __all__ = ["STAGES", "STAGE_NAMES", "Outcome", "Stage", "Work", "check_gate", "d
 STAGES: tuple[Stage, ...] = (
     Stage(
         "collect",
-        1,
+        2,
         (),
         lambda r: {"sources": [s.model_dump(mode="json") for s in r.sources]},
-        text.source_hashes,
-        text.collect,
+        collect.source_hashes,
+        collect.collect,
+        resumable=True,
     ),
     Stage(
         "deid",

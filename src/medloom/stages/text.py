@@ -1,52 +1,12 @@
-"""The stages on text: documents in, clean pairs out."""
+"""The stages from documents to pairs that may be trained on."""
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, replace
 
 from medloom.artifacts import read_table, write_table
 from medloom.errors import StageError
-from medloom.recipe import Recipe
 from medloom.records import Document, TrainingRecord
-from medloom.stages.base import DOCUMENTS, GENERATED, HELD_OUT, PAIRS, TEST, TRAIN, Outcome, Work
-from medloom.stages.gate import Open, count_open
-
-
-def collect(work: Work) -> Outcome:
-    """Read every source, once."""
-    from medloom.sources import Rejects
-    from medloom.sources.base import stricter
-
-    rejects_file = work.folder / "rejects.jsonl"
-    rejects = Rejects(rejects_file)
-    outcome = Outcome()
-    kept: Counter[str] = Counter()
-
-    def documents() -> Iterator[Document]:
-        for source in work.recipe.sources:
-            for document in source.documents(rejects):
-                outcome.rows_in += 1
-                if document.title or document.text or document.sections:
-                    kept[source.name] += 1
-                    marked = stricter(document.contains_phi, source.contains_phi)
-                    yield document if marked == document.contains_phi else replace(document, contains_phi=marked)
-
-    left_open: Open = {}
-    outcome.rows_out = write_table(work.folder / DOCUMENTS, count_open(documents(), left_open), Document)
-    rejected = sum(rejects.counts.values())
-    outcome.rows_in += rejected
-    empty = outcome.rows_in - rejected - outcome.rows_out
-    outcome.counts = {name: n for name, n in (("rejected", rejected), ("empty", empty)) if n}
-    if outcome.rows_out < 2:
-        raise StageError(
-            f"collect: the sources hold {outcome.rows_out} document(s) with text ({rejected} rejected, {empty} empty): "
-            "at least two are needed; check the paths, the fields and the rejects"
-        )
-    outcome.notes = {
-        "sources": [{**asdict(s.release()), "source": s.name, "documents": kept[s.name]} for s in work.recipe.sources],
-        "open": left_open,
-    }
-    return outcome
+from medloom.stages.base import GENERATED, HELD_OUT, PAIRS, TEST, TRAIN, Outcome, Work
 
 
 def pairs(work: Work) -> Outcome:
@@ -112,8 +72,3 @@ def guard(work: Work) -> Outcome:
             "negatives_removed": counts.negatives,
         },
     )
-
-
-def source_hashes(recipe: Recipe) -> dict[str, str]:
-    """Content hashes of what the sources read."""
-    return {f"{source.name}/{name}": value for source in recipe.sources for name, value in source.inputs().items()}
