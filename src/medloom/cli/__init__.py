@@ -9,6 +9,7 @@ import typer
 
 from medloom import __version__
 from medloom.cli.bench import bench
+from medloom.cli.collect import collect, sources
 from medloom.cli.deid import deid
 from medloom.cli.doctor import doctor
 from medloom.cli.generate import generate
@@ -25,6 +26,8 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(recipes)
+app.command()(sources)
+app.command()(collect)
 app.command()(deid)
 app.command()(generate)
 app.command()(mine)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from medloom.collect.pages import Locked, Page, Paged, Shard
 from medloom.collect.parts import Buffer, write_part
 from medloom.errors import ArtifactError, SourceError
 from medloom.identity import file_digest
-from medloom.records import Document
+from medloom.records import Document, marked
 from medloom.workers import Worker, this_worker
 
 TABLE = "documents.parquet"
@@ -75,6 +75,7 @@ class Job:
         kind: Type of the source.
         settings: Its settings: a folder that holds a collection with others is refused.
         folder: Where everything lies.
+        inputs: Content hashes of what is read: a folder that holds a collection of others is refused too.
         lock: A lock to follow; None to collect what there is now.
         client: Asks the services.
         pace: When to put on the disk.
@@ -84,6 +85,7 @@ class Job:
     kind: str
     settings: dict[str, Any]
     folder: Path
+    inputs: dict[str, str] = field(default_factory=dict)
     lock: Path | None = None
     client: Client = field(default_factory=Client)
     pace: Pace = field(default_factory=Pace)
@@ -147,6 +149,18 @@ class Job:
         with self._journal() as journal:
             return journal.progress()
 
+    def last_day(self) -> date:
+        """The day before the last finished round began: what has changed since then may be missing.
+
+        Raises:
+            SourceError: Nothing has been collected here.
+        """
+        with self._journal() as journal:
+            started = [round_["started"] for round_ in journal.rounds() if round_["finished"]]
+        if not started:
+            raise SourceError(f"{self.folder} holds no finished collection to bring up to date: collect without --since")
+        return datetime.fromisoformat(started[-1]).date() - timedelta(days=1)
+
     def fail(self, message: str) -> None:
         """Leave word why a worker ended."""
         with self._journal() as journal:
@@ -177,7 +191,7 @@ class Job:
         counts: dict[str, int] = {}
         documents = assembled([*([table] if len(rounds) > 1 else []), *parts], counts)
         check = LockCheck(self.lock) if self.lock else None
-        kept = check.over(documents) if check else documents
+        kept = marked(check.over(documents) if check else documents, self.source.contains_phi)
         round_ = rounds[-1]
         header = Header(self.kind, self.settings, round_["service"], round_["started"])
         temporary = table.with_name(table.name + ".tmp")
@@ -252,13 +266,14 @@ class Job:
         if self.lock is not None and (header := read_lock(self.lock)[0]).source != self.kind:
             raise SourceError(f"{self.lock} is a lock of {header.source}, not of {self.kind}: give that source's")
         lock = file_digest(self.lock) if self.lock else ""
-        wanted = settings_text({"source": self.kind, "settings": self.settings, "lock": lock})
+        wanted = settings_text({"source": self.kind, "settings": self.settings, "inputs": self.inputs, "lock": lock})
         known = journal.info("settings")
         if known is None:
             journal.note("settings", wanted)
         elif known != wanted:
             raise SourceError(
-                f"{self.folder} holds a collection with other settings: give another folder, or delete it to begin anew"
+                f"{self.folder} holds a collection with other settings, or of files that have changed since: give another "
+                "folder, or delete it to begin anew"
             )
 
     def _journal(self) -> Journal:

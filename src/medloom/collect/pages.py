@@ -91,6 +91,10 @@ class Paged(Protocol):
     def name(self) -> str:
         """What the source is called in tasks and reports."""
 
+    @property
+    def contains_phi(self) -> bool | None:
+        """Whether its text is about patients who can be told from it; None where nobody has said."""
+
     def shards(self, client: "Client", since: date | None) -> Sequence[Shard]:
         """The parts of the source, in a fixed order.
 

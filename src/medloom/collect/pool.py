@@ -27,6 +27,7 @@ class Plan:
         kind: Type of the source.
         settings: Its settings.
         folder: Where everything lies.
+        inputs: Content hashes of what is read, as far as they can be known.
         lock: A lock to follow; None to collect what there is now.
         contact: How a service can reach who asks; else what ``MEDLOOM_CONTACT`` says.
         patience: How long to try a request.
@@ -37,6 +38,7 @@ class Plan:
     kind: str
     settings: dict[str, Any]
     folder: Path
+    inputs: dict[str, str] = field(default_factory=dict)
     lock: Path | None = None
     contact: str = ""
     patience: Patience = field(default_factory=Patience)
@@ -44,7 +46,7 @@ class Plan:
 
     def job(self, client: Client) -> Job:
         """The job in this process."""
-        return Job(self.source, self.kind, self.settings, self.folder, self.lock, client, self.pace)
+        return Job(self.source, self.kind, self.settings, self.folder, self.inputs, self.lock, client, self.pace)
 
     def client(self) -> Client:
         """A client of this process."""

@@ -55,7 +55,7 @@ class FetchedSource(SourceConfig):
     def plan(self, folder: Path) -> Plan:
         """The collection of this source in a folder."""
         lock = self._folder / self.lock if self.lock is not None else None
-        return Plan(self, self.type, self.model_dump(mode="json", exclude={"lock"}), folder, lock)
+        return Plan(self, self.type, self.model_dump(mode="json", exclude={"lock"}), folder, self.inputs(), lock)
 
     def inputs(self) -> dict[str, str]:
         """What is asked for, and the lock's hash; what a service answers cannot be known before it is asked."""

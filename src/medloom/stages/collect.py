@@ -2,17 +2,15 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 from medloom.artifacts import LOCKS, read_table, write_table
 from medloom.collect.job import DIFFERENCES, REJECTS
-from medloom.collect.journal import Progress
 from medloom.collect.lock import LOCK
+from medloom.collect.shown import shown
 from medloom.errors import StageError
-from medloom.progress import noted_bar
 from medloom.recipe import Recipe
 from medloom.records import Document, marked
 from medloom.sources import Rejects, SourceConfig
@@ -73,7 +71,7 @@ def _read(source: SourceConfig, work: Work, rejects: Rejects, facts: dict[str, d
         yield from source.documents(rejects)
         return
     folder = work.folder / _FETCHED / source.name
-    with _shown(source.name) as tell:
+    with shown(source.name) as tell:
         result = source.fetch(folder, tell)
     rejects.add_all(folder / REJECTS)
     last = result.rounds[-1]
@@ -84,20 +82,6 @@ def _read(source: SourceConfig, work: Work, rejects: Rejects, facts: dict[str, d
         **({"lock": result.differences.as_row()} if result.differences else {}),
     }
     yield from read_table(result.table, Document)
-
-
-@contextmanager
-def _shown(name: str) -> Iterator[Callable[[Progress], None]]:
-    """A bar of what has been fetched."""
-    with noted_bar(f"fetch {name}", unit="documents") as advance:
-        seen = 0
-
-        def tell(progress: Progress) -> None:
-            nonlocal seen
-            advance(progress.documents - seen, f"{progress.done} of {progress.shards} parts")
-            seen = progress.documents
-
-        yield tell
 
 
 def _keep_locks(work: Work) -> None:
