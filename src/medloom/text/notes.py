@@ -10,8 +10,9 @@ from medloom.text.wordlist import word_set
 COMMON = (
     *("chief complaint", "history of present illness", "past medical history", "medications", "allergies"),
     *("family history", "social history", "review of systems", "physical examination", "vital signs", "laboratory"),
-    *("imaging", "procedure", "hospital course", "assessment", "plan", "diagnosis", "discharge instructions"),
-    *("follow-up", "background", "methods", "results", "conclusions", "other"),
+    *("imaging", "procedure", "hospital course", "assessment", "plan", "diagnosis", "discharge condition"),
+    *("discharge instructions", "follow-up", "abstract", "background", "methods", "results", "conclusions"),
+    *("abbreviations", "declarations", "other"),
 )
 """Names that :func:`canonical` gives."""
 
@@ -31,28 +32,45 @@ _NAMES = {
     "neurological examination|mental status examination|exam and data|neurologic examination|general appearance",
     "vital signs": "vitals|vs|vital",
     "laboratory": "labs|lab|lab data|laboratory data|laboratory studies|lab results|laboratory results|lab studies|"
-    "laboratory findings|laboratory values|microbiology|pathology|diagnostic data|"
+    "laboratory findings|laboratory values|pertinent results|microbiology|pathology|diagnostic data|"
     "diagnostics|diagnostic studies|pathology report",
     "imaging": "radiology|x-ray|x-rays|xray|ct|ct scan|mri|ultrasound|echo|echocardiogram|ekg|ecg|radiographs|chest x-ray|"
     "imaging studies|radiology report|radiologic studies|interpretation|radiographic studies",
     "procedure": "procedures|operation|operations|procedure performed|operation performed|procedure in detail|operative "
     "procedure|description of procedure|surgery|technique|title of operation|operative report|operative note",
     "hospital course": "course|ed course|clinical course|brief hospital course|emergency department course|"
-    "course in hospital",
+    "course in hospital|acute issues|chronic issues|active issues|inactive issues",
     "assessment": "impression|impressions|clinical impression|assessment and plan|assessment/plan|impression and plan|"
     "impression/plan|a/p|a&p|a/p|discussion|summary|formulation|ap|a",
     "plan": "plans|recommendation|recommendations|treatment|treatment plan|therapy|management|disposition and plan|p|"
     "therapeutic intervention|treatments|intervention|interventions",
     "diagnosis": "diagnoses|dx|final diagnosis|discharge diagnosis|preoperative diagnosis|postoperative diagnosis|axis i|"
     "principal diagnosis|admitting diagnosis|admission diagnosis|diagnostic assessment|preop diagnosis|postop diagnosis",
-    "discharge instructions": "instructions|patient instructions|discharge plan|discharge planning|diet|activity|"
+    "discharge condition": "condition at discharge|condition on discharge|condition upon discharge|activity status|"
+    "level of consciousness|patient condition",
+    "discharge instructions": "wound care|instructions|patient instructions|discharge plan|discharge planning|diet|activity|"
     "patient education",
-    "follow-up": "followup|follow up|disposition|follow-up plan|outcome and follow-up|appointments|follow-up appointments",
+    "follow-up": "followup|follow up|disposition|follow-up plan|outcome and follow-up|appointments|follow-up appointments|"
+    "followup instructions|follow-up instructions|follow up instructions|discharge disposition|transitional issues",
+    "abstract": "structured abstract|synopsis",
     "background": "introduction|objectives|aim|aims|purpose|context|rationale|importance|background and objectives",
     "methods": "method|materials and methods|material and methods|patients and methods|study design|design|setting|"
-    "participants|methods/design|methodology|methods and findings|subjects and methods|main outcome measures",
+    "participants|methods/design|methodology|methods and findings|subjects and methods|main outcome measures|"
+    "statistical analysis|statistical analyses|statistics|study population|study participants|subjects|patients|search "
+    "strategy|data collection|data extraction|data sources|eligibility criteria|inclusion criteria|exclusion criteria|"
+    "experimental section|experimental|experimental procedures",
     "results": "findings|result|outcome|outcomes|main results|operative findings|intraoperative findings|gross findings",
     "conclusions": "conclusion|interpretation and conclusions|concluding remarks|key points|clinical significance",
+    "abbreviations": "list of abbreviations|abbreviations used|nomenclature|glossary",
+    "declarations": "declaration|funding|funding sources|funding information|financial support|financial disclosure|"
+    "acknowledgements|acknowledgments|acknowledgement|acknowledgment|competing interests|competing interest|conflict of "
+    "interest|conflicts of interest|conflict of interests|declaration of interest|declaration of interests|declaration of "
+    "competing interest|disclosure|disclosures|author contributions|authors' contributions|author's contributions|"
+    "contributors|data availability|data availability statement|availability of data and materials|data sharing|data "
+    "sharing statement|ethics|ethics approval|ethical approval|ethics statement|ethics approval and consent to participate|"
+    "consent for publication|patient consent|informed consent statement|institutional review board statement|"
+    "pre-publication history|provenance and peer review|supplementary material|supplementary materials|supplementary "
+    "data|supporting information",
 }
 _EXACT = {name: common for common, names in _NAMES.items() for name in (common, *names.split("|"))}
 _PATTERNS = tuple(
@@ -84,6 +102,7 @@ _PATTERNS = tuple(
         ("history", "history of present illness"),
     )
 )
+_NUMBER = re.compile(r"(?:\d{1,2} )+")
 _WITHIN = word_set(
     """
     general constitutional heent head eyes ears nose throat mouth ent neck lymphatics lymph nodes chest lungs lung
@@ -131,13 +150,20 @@ class Part:
 
 def canonical(heading: str) -> str:
     """The common name of a heading: one of :data:`COMMON`, ``other`` for what is none of them."""
-    folded = " ".join(_DECORATION.sub(" ", heading).casefold().split())
+    folded = _folded(heading)
     if found := _EXACT.get(folded):
         return found
     for pattern, common in _PATTERNS:
         if pattern.search(folded):
             return common
     return "other"
+
+
+def _folded(heading: str) -> str:
+    """A heading in lower case, without marks and the number that it may begin with (``2.1. Study design``)."""
+    folded = " ".join(_DECORATION.sub(" ", heading.replace("’", "'")).casefold().split())
+    number = _NUMBER.match(folded)
+    return folded[number.end() :] if number else folded
 
 
 def section_spans(text: str) -> list[Part]:
@@ -256,7 +282,7 @@ def _is_label(name: str) -> bool:
 
 def _is_known(name: str) -> bool:
     """Whether a heading is in the list of names as it is, or with the usual "on admission", "at discharge"."""
-    folded = " ".join(_DECORATION.sub(" ", name).casefold().split())
+    folded = _folded(name)
     bare = re.sub(
         r"(?:^(?:discharge|admission|current|brief|initial|final)\b)|(?:\b(?:on|at) (?:admission|discharge)$)", "", folded
     )
