@@ -23,13 +23,14 @@ def assembled(paths: Sequence[Path], counts: dict[str, int]) -> Iterator[Documen
 
     Args:
         paths: The parts, in order.
-        counts: Filled with ``again`` (documents that came more than once) and ``withdrawn``.
+        counts: Filled with ``again`` (how often a document came that is there already) and ``withdrawn`` (documents).
     """
     hashes, gone = _ids(paths)
     last = _last_of_each(hashes)
-    counts["withdrawn"] = int((last & gone).sum())
-    counts["again"] = int((~last & ~gone).sum())
     keep = last & ~gone
+    lost = np.isin(hashes, hashes[last & gone]) & ~gone
+    counts["withdrawn"] = len(np.unique(hashes[lost]))
+    counts["again"] = int((~gone & ~lost).sum() - keep.sum())
     repeated = np.unique(hashes[~last])
     categories = _categories(paths, hashes, repeated) if len(repeated) else {}
     for kept, row in zip(keep.tolist(), read_parts(paths), strict=True):

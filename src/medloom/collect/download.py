@@ -12,7 +12,6 @@ from medloom.collect.client import Again, Client, ServiceError, place
 if TYPE_CHECKING:
     import httpx
 
-_CHUNK = 1 << 20
 _PARTIAL = 206
 _UNCHANGED = 304
 _NOTHING_LEFT = 416
@@ -92,7 +91,7 @@ def _read(origin: Path, url: str) -> dict[str, Any]:
 
 def _write(client: Client, answer: "httpx.Response", part: Path, append: bool) -> None:
     with part.open("ab" if append else "wb") as f:
-        for chunk in answer.iter_raw(_CHUNK):
+        for chunk in answer.iter_raw():
             f.write(chunk)
             client.asked.bytes += len(chunk)
         f.flush()

@@ -158,14 +158,21 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
         with gzip.open(path, "rt", encoding="utf-8") as f:
             for number, line in enumerate(f, start=1):
-                row = json.loads(line)
-                if not isinstance(row, dict):
-                    raise ValueError
-                yield number, row
+                yield number, _row(path, number, line)
     except FileNotFoundError:
         raise SourceError(f"no lock {path}: check the path") from None
-    except (OSError, EOFError, ValueError):
+    except (OSError, EOFError, UnicodeDecodeError):
         raise SourceError(f"{path}, line {number + 1}: damaged: fetch the lock again") from None
+
+
+def _row(path: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        row = None
+    if not isinstance(row, dict):
+        raise SourceError(f"{path}, line {number}: damaged: fetch the lock again")
+    return row
 
 
 def _locked(path: Path, number: int, row: Mapping[str, Any]) -> Locked:
