@@ -9,7 +9,15 @@ from medloom.pipeline import RunResult
 from medloom.recipe import Recipe
 
 _START = 15.0
-_SECONDS_PER_THOUSAND = {"collect": 0.05, "deid": 40.0, "pairs": 0.02, "guard": 0.2, "mine": 0.8, "evaluate": 1.0}
+_SECONDS_PER_THOUSAND = {
+    "collect": 0.05,
+    "clean": 0.2,
+    "deid": 40.0,
+    "pairs": 0.02,
+    "guard": 0.2,
+    "mine": 0.8,
+    "evaluate": 1.0,
+}
 _EXTRACTIVE_SECONDS, _CALL_SECONDS = 0.02, 10.0
 _TRAIN_PAIRS_PER_SECOND = 45.0
 _PAIRS_PER_DOCUMENT = 1.0

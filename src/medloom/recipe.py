@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SerializeAsAny, ValidationError
 
+from medloom.clean import CleanConfig
 from medloom.deid.config import DeidConfig
 from medloom.errors import RecipeError
 from medloom.evaluate.config import EvaluateConfig
@@ -49,6 +50,10 @@ class Recipe(BaseModel):
     )
     sources: tuple[Annotated[SerializeAsAny[SourceConfig], BeforeValidator(_as_source)], ...] = Field(
         min_length=1, description="Where the text comes from."
+    )
+    clean: CleanConfig | None = Field(
+        default=None,
+        description="How text is repaired and which documents are kept; all stay as their source gives them if not set.",
     )
     deid: DeidConfig | None = Field(
         default=None,
@@ -127,8 +132,8 @@ class Recipe(BaseModel):
         return recipe
 
     def settings(self) -> dict[str, Any]:
-        """The recipe as plain values, defaults included."""
-        return self.model_dump(mode="json")
+        """The recipe as plain values, defaults included, but for a section ``clean`` that it does not have."""
+        return self.model_dump(mode="json", exclude={"clean"} if self.clean is None else None)
 
 
 def settings_of(model: type[Settings], data: Mapping[str, Any], overrides: Sequence[str], where: str) -> Settings:

@@ -16,11 +16,12 @@ from medloom.artifacts import read_table, write_table
 from medloom.deid.audit import AuditSample
 from medloom.deid.config import DeidConfig
 from medloom.deid.replace import Deidentifier
-from medloom.deid.run import CountedRejects, Summary, Targets, deidentify, own_table, read_documents
+from medloom.deid.run import Summary, Targets, deidentify
 from medloom.deid.spans import Kind
 from medloom.errors import ArtifactError, RowError, SourceError
 from medloom.records import Document, Section, Synonym
 from medloom.sources.files import FieldMap, FilesSource
+from medloom.sources.rewrite import CountedRejects, own_table, read_documents
 
 KEY = bytes(range(32))
 TOLD: dict[str, Kind] = {"Gilbert": "NAME", "10/12/2023": "DATE", "Springfield": "CITY"}

@@ -144,13 +144,13 @@ def test_tags_removal_and_kept_ids(run: Run) -> None:
 
 def test_the_output_passes_where_the_notes_may_not(run: Run) -> None:
     from medloom.deid.gate import may_pass
-    from medloom.deid.run import CountedRejects, Summary
     from medloom.sources.files import FieldMap, FilesSource
+    from medloom.sources.rewrite import CountedRejects, Skipped
 
     assert run("notes.jsonl", "--out", "clean.jsonl", *FIELDS).code == 0
     for path, text, passes in (("notes.jsonl", "note", False), ("clean.jsonl", "text", True)):
         source = FilesSource(path=path, fields=FieldMap(text=text), contains_phi=True)
-        documents = list(source.documents(CountedRejects(Summary())))
+        documents = list(source.documents(CountedRejects(Skipped())))
         assert {may_pass(document, "api.example.org", ()) for document in documents} == {passes}
 
 

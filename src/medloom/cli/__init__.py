@@ -9,6 +9,7 @@ import typer
 
 from medloom import __version__
 from medloom.cli.bench import bench
+from medloom.cli.clean import clean
 from medloom.cli.collect import collect, sources
 from medloom.cli.deid import deid
 from medloom.cli.doctor import doctor
@@ -28,6 +29,7 @@ app.command()(run)
 app.command()(recipes)
 app.command()(sources)
 app.command()(collect)
+app.command()(clean)
 app.command()(deid)
 app.command()(generate)
 app.command()(mine)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from medloom.cli.documents import files_source, print_skipped
 from medloom.errors import MedloomError
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from medloom.deid.config import DeidConfig
     from medloom.deid.run import Summary
-    from medloom.sources.files import FilesSource
 
 _KEY = "deid.key"
 
@@ -63,14 +63,15 @@ def deid(
     from medloom.deid.detect import load_detector
     from medloom.deid.keys import key_fingerprint, load_key
     from medloom.deid.replace import Deidentifier
-    from medloom.deid.run import CountedRejects, Summary, Targets, deidentify, own_table, read_documents
+    from medloom.deid.run import Summary, Targets, deidentify
     from medloom.progress import bar, shown_on
+    from medloom.sources.rewrite import CountedRejects, own_table, read_documents
 
     started = time.perf_counter()
     console = Console(stderr=True)
     config = _config(method, detector, ids)
     fields = {"id": id_, "title": title, "text": text, "group": group, "sections": sections}
-    source = _source(notes, fields, on_error)
+    source = files_source(notes, fields, on_error)
     targets = Targets(out, spans, audit)
     targets.check(source, force)
     total = None if own_table(source) else source.count()
@@ -118,14 +119,6 @@ def _config(method: str, detector: str, ids: str) -> "DeidConfig":
         raise MedloomError(f"--{first['loc'][0]}: {first['msg'].replace('Input should be', 'give')}") from None
 
 
-def _source(notes: str, fields: dict[str, str | None], on_error: str) -> "FilesSource":
-    from medloom.sources.files import FieldMap, FilesSource
-
-    if on_error not in ("fail", "skip"):
-        raise MedloomError("--on-error: give fail or skip")
-    return FilesSource(path=notes, fields=FieldMap(**fields), on_error="skip" if on_error == "skip" else "fail")
-
-
 def _show(summary: "Summary", result: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -147,10 +140,7 @@ def _show(summary: "Summary", result: dict[str, Any]) -> None:
 
 def _warn(console: "Console", key: Path, audit: Path | None, summary: "Summary") -> None:
     """What the user must know, on standard error."""
-    if summary.skipped:
-        console.print(f"left out {summary.skipped:,} bad rows:", markup=False)
-        for problem in summary.problems:
-            console.print(f"  {problem}", soft_wrap=True, markup=False)
+    print_skipped(console, summary)
     console.print(
         f"key: {key} draws the surrogates and can undo the date shift: keep it as the notes are kept, and never pass it on "
         "with the output",

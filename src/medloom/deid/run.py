@@ -1,27 +1,19 @@
 """De-identifying files: documents in, one table without identifiers out, whole or not at all."""
 
-import glob
 import json
-import os
-import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
 
-from medloom.artifacts import disk_errors, read_table, write_table
+from medloom.artifacts import disk_errors
 from medloom.deid.audit import AuditSample, render_audit
 from medloom.deid.replace import Deidentifier, PartSpans
-from medloom.errors import ArtifactError
 from medloom.records import Document
-from medloom.sources.base import Rejects
 from medloom.sources.files import FilesSource
-from medloom.sources.opened import TABLE, is_documents_table
-
-_SUFFIXES = (".jsonl", ".parquet")
-_MOST_TOLD = 20
+from medloom.sources.rewrite import check_targets, whole, whole_text, write_documents
 
 
 @dataclass
@@ -41,20 +33,6 @@ class Summary:
     counts: dict[str, int] = field(default_factory=dict)
     skipped: int = 0
     problems: list[str] = field(default_factory=list)
-
-
-class CountedRejects(Rejects):
-    """Bad rows, counted; nothing of them is written down, since they may hold a patient's text."""
-
-    def __init__(self, summary: Summary) -> None:
-        self.counts = {}
-        self._summary = summary
-
-    def add(self, where: str, problem: str, raw: str) -> None:
-        """Count one row, and remember where it stands."""
-        self._summary.skipped += 1
-        if len(self._summary.problems) < _MOST_TOLD:
-            self._summary.problems.append(f"{where}: {problem}")
 
 
 @dataclass(frozen=True)
@@ -77,17 +55,7 @@ class Targets:
         Raises:
             ArtifactError: A file is there (and not to be replaced), is read by the source, or has an unknown ending.
         """
-        if self.out.suffix not in _SUFFIXES:
-            raise ArtifactError(f"{self.out}: the output is a file that ends in {' or '.join(_SUFFIXES)}")
-        read = {path.resolve() for path in _read_paths(source)}
-        named = [path for path in (self.out, self.spans, self.audit) if path]
-        if len({path.resolve() for path in named}) < len(named):
-            raise ArtifactError("two of the files to write have one name: give each its own")
-        for path in named:
-            if path.resolve() in read:
-                raise ArtifactError(f"{path} is read by this command: write somewhere else, or the notes are lost")
-            if path.exists() and not force:
-                raise ArtifactError(f"{path} is there already: give another name, or --force to replace it")
+        check_targets(self.out, [path for path in (self.spans, self.audit) if path], source, force)
 
 
 def deidentify(
@@ -108,34 +76,15 @@ def deidentify(
         ArtifactError: The disk is full or may not be written to.
     """
     with disk_errors(targets.out.parent), ExitStack() as files:
-        spans = files.enter_context(_whole_text(targets.spans)) if targets.spans else None
-        out = files.enter_context(_whole(targets.out))
+        spans = files.enter_context(whole_text(targets.spans)) if targets.spans else None
+        out = files.enter_context(whole(targets.out))
         stream = _observed(documents, deidentifier, spans, sample if targets.audit else None, summary)
-        if targets.out.suffix == ".parquet":
-            write_table(out, stream, Document)
-        else:
-            with out.open("w", encoding="utf-8") as f:
-                f.writelines(json.dumps(document.to_row(), ensure_ascii=False) + "\n" for document in stream)
+        write_documents(out, stream, targets.out.suffix)
         summary.counts = {str(kind): n for kind, n in sorted(deidentifier.counts.items())}
         if targets.audit:
-            page = files.enter_context(_whole_text(targets.audit))
+            page = files.enter_context(whole_text(targets.audit))
             page.write(render_audit(sample.notes(), summary.counts, summary.documents, deidentifier.mark))
     return summary
-
-
-def read_documents(source: FilesSource, rejects: Rejects) -> Iterator[Document]:
-    """The documents of a source; those of a table that medloom wrote (``documents.parquet``) with all their fields."""
-    table = own_table(source)
-    return read_table(table, Document) if table else source.documents(rejects)
-
-
-def own_table(source: FilesSource) -> Path | None:
-    """The table of documents that medloom wrote, where the source's path is one or a folder with one."""
-    if not isinstance(source.path, str) or source.fields.model_dump(exclude_none=True):
-        return None
-    path = Path(source.path).expanduser()
-    table = path / TABLE if path.is_dir() else path
-    return table if table.suffix == ".parquet" and table.is_file() and is_documents_table(table) else None
 
 
 def _observed(
@@ -169,40 +118,3 @@ def span_rows(identity: str, found: Iterable[PartSpans]) -> Iterator[dict[str, s
     for part in found:
         for span in part.spans:
             yield {"id": identity, "part": part.part, **asdict(span)}
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A file beside ``path`` to write to, moved there at the end, deleted if there is none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        with temporary.open("rb+") as f:
-            os.fsync(f.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def _whole_text(path: Path) -> Iterator[IO[str]]:
-    with _whole(path) as temporary, temporary.open("w", encoding="utf-8") as f:
-        yield f
-
-
-def _read_paths(source: FilesSource) -> list[Path]:
-    """The files that a source reads, as far as they are there."""
-    patterns = [source.path] if isinstance(source.path, str) else list(source.path)
-    found = []
-    for pattern in patterns:
-        path = Path(pattern).expanduser()
-        if path.is_dir():
-            found += [path / TABLE, *(p for p in path.rglob("*") if p.suffix.lower() in (".txt", ".md"))]
-        elif path.exists():
-            found.append(path)
-        else:
-            found += [Path(p) for p in glob.glob(str(path), recursive=True)]  # noqa: PTH207
-    return found

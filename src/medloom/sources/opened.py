@@ -20,7 +20,8 @@ def documents_table(path: Path) -> Path | None:
     if path.is_file():
         return path if path.suffix == ".parquet" and is_documents_table(path) else None
     stages = (
-        sorted(path.glob(f"stages/*-{stage}-*/{TABLE}"), key=lambda p: p.stat().st_mtime) for stage in ("deid", "collect")
+        sorted(path.glob(f"stages/*-{stage}-*/{TABLE}"), key=lambda p: p.stat().st_mtime)
+        for stage in ("deid", "clean", "collect")
     )
     candidates = [path / TABLE, *(table for found in stages for table in reversed(found))]
     return next((c for c in candidates if c.is_file() and read_manifest(c.parent) is not None), None)

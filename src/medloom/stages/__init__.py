@@ -4,7 +4,7 @@ A stage is pure: finished artifacts and settings in, one artifact out. ``pipelin
 """
 
 from medloom.recipe import Recipe
-from medloom.stages import collect, model, notes, text
+from medloom.stages import clean, collect, model, notes, text
 from medloom.stages.base import Outcome, Stage, Work, base_hash, documents_stage, nothing
 from medloom.stages.gate import check_gate
 
@@ -21,9 +21,18 @@ STAGES: tuple[Stage, ...] = (
         resumable=True,
     ),
     Stage(
+        "clean",
+        1,
+        ("documents",),
+        lambda r: r.clean.model_dump(mode="json") if r.clean else {},
+        nothing,
+        clean.clean,
+        wanted=lambda r: r.clean is not None,
+    ),
+    Stage(
         "deid",
         1,
-        ("collect",),
+        ("documents",),
         lambda r: r.deid.model_dump(mode="json", exclude={"key_file"}) if r.deid else {},
         notes.key_hash,
         notes.deid,
@@ -31,7 +40,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "generate",
-        1,
+        2,
         ("documents",),
         notes.generate_settings,
         notes.model_hash,

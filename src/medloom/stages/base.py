@@ -11,6 +11,9 @@ from medloom.recipe import Recipe
 HELD_OUT, TEST, TRAIN = "held_out.parquet", "test.parquet", "train.parquet"
 DOCUMENTS, GENERATED, PAIRS, MINED = "documents.parquet", "generated.parquet", "pairs.parquet", "mined.parquet"
 
+_WRITERS = ("collect", "clean", "deid")
+"""Stages that write documents, in order."""
+
 
 @dataclass(frozen=True)
 class Work:
@@ -30,8 +33,8 @@ class Work:
 
     @property
     def documents(self) -> Path:
-        """The table of documents that later stages read: de-identified where the recipe asks for it."""
-        return self.inputs[documents_stage(self.recipe)] / DOCUMENTS
+        """The table of documents to read: of the last finished stage that writes one."""
+        return self.inputs[next(name for name in reversed(_WRITERS) if name in self.inputs)] / DOCUMENTS
 
 
 @dataclass
@@ -51,8 +54,8 @@ class Stage:
     Attributes:
         name: As the command line and the report call it.
         version: Raised when the stage's code would give another result for the same inputs.
-        needs: Stages whose artifacts it reads, where the recipe has them; ``documents`` stands for the last stage that
-            writes documents.
+        needs: Stages whose artifacts it reads, where the recipe has them; ``documents`` stands for the last stage before
+            it that writes documents.
         settings: The part of the recipe that it depends on.
         outside: Content hashes of what it reads from outside the run.
         work: Does it.
@@ -72,7 +75,7 @@ class Stage:
     def needs_of(self, recipe: Recipe) -> tuple[str, ...]:
         """Names of the stages whose artifacts it reads under this recipe."""
         there = {"deid": recipe.deid is not None, "generate": recipe.generate is not None}
-        names = (documents_stage(recipe) if need == "documents" else need for need in self.needs)
+        names = (documents_stage(recipe, self.name) if need == "documents" else need for need in self.needs)
         return tuple(dict.fromkeys(name for name in names if there.get(name, True)))
 
     def fingerprint(self, recipe: Recipe, inputs: dict[str, str]) -> str:
@@ -80,9 +83,11 @@ class Stage:
         return digest({"stage": self.name, "version": self.version, "settings": self.settings(recipe), "inputs": inputs})
 
 
-def documents_stage(recipe: Recipe) -> str:
-    """Name of the stage whose documents later stages read."""
-    return "collect" if recipe.deid is None else "deid"
+def documents_stage(recipe: Recipe, before: str | None = None) -> str:
+    """Name of the last stage that writes documents, in all or before the stage named."""
+    there = {"clean": recipe.clean is not None, "deid": recipe.deid is not None}
+    earlier = _WRITERS[: _WRITERS.index(before)] if before in _WRITERS else _WRITERS
+    return next(name for name in reversed(earlier) if there.get(name, True))
 
 
 def nothing(recipe: Recipe) -> dict[str, str]:

@@ -46,7 +46,7 @@ def deid(work: Work) -> Outcome:
     kinds: Counter[str] = Counter()
 
     def documents() -> Iterator[Document]:
-        source = read_table(work.inputs["collect"] / DOCUMENTS, Document)
+        source = read_table(work.documents, Document)
         for run_of, needs in _runs(source):
             if not needs:
                 yield from run_of

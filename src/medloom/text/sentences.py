@@ -22,6 +22,7 @@ _DOTTED = re.compile(r"[a-z]{1,2}(?:\.[a-z]{1,2})+")
 _ROMAN = re.compile(r"[ivx]{1,5}")
 _CJK = frozenset("。！？")
 _LONGEST_WORD = 24
+_LOOK_AHEAD = 100
 _NARROWEST_WRAP, _WIDEST_WRAP = 50, 132
 
 _NEVER_LAST = word_set(
@@ -132,6 +133,22 @@ def first_words(text: str, count: int) -> str:
         return text[:end]
     cut = list(islice(re.finditer(r"\S+", text), count))
     return text[: cut[-1].end()] if cut else ""
+
+
+def first_characters(text: str, count: int) -> str:
+    """The longest beginning of a text that has at most ``count`` characters and ends with a sentence.
+
+    Where the first sentence alone is longer, it is cut after its last whole word, or after ``count`` characters where that
+    is one word. A text that is short enough comes back as it is.
+    """
+    if len(text) <= count:
+        return text
+    ends = [end for _, end in sentence_spans(text[: count + _LOOK_AHEAD]) if end <= count]
+    if ends:
+        return text[: ends[-1]]
+    start = text[:count]
+    words = start if text[count].isspace() else start.rstrip().rpartition(" ")[0]
+    return words.rstrip() or start.rstrip()
 
 
 def _mark_cuts(text: str) -> Iterator[int]:
