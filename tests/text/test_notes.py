@@ -36,6 +36,14 @@ def test_headings_of_every_style() -> None:
     ]
 
 
+def test_headings_of_a_discharge_note() -> None:
+    headings = ["Chief Complaint", "Brief Hospital Course", "Discharge Diagnosis", "Discharge Condition"]
+    headings += ["Discharge Instructions", "Followup Instructions"]
+    text = "".join(f"{heading}:\nText of number {number}.\n\n" for number, heading in enumerate(headings))
+    assert [heading for heading, _ in found(text)] == headings
+    assert len({canonical(heading) for heading in headings}) == len(headings)
+
+
 def test_line_ends_turned_into_commas() -> None:
     text = (
         "SUBJECTIVE:,  She coughs.,MEDICATIONS: , Aspirin 81 mg.,PHYSICAL EXAMINATION,GENERAL: , Well.,HEENT: , Clear.,"
@@ -107,6 +115,31 @@ def test_a_heading_without_text_is_left_out() -> None:
         ("Results:", "results"),
         ("** CONCLUSION **", "conclusions"),
         ("Introduction", "background"),
+        ("Chief Complaint", "chief complaint"),
+        ("Major Surgical or Invasive Procedure", "procedure"),
+        ("Pertinent Results", "laboratory"),
+        ("Brief Hospital Course", "hospital course"),
+        ("Acute Issues", "hospital course"),
+        ("Discharge Medications", "medications"),
+        ("Discharge Disposition", "follow-up"),
+        ("Discharge Diagnosis", "diagnosis"),
+        ("Discharge Condition", "discharge condition"),
+        ("Condition at Discharge", "discharge condition"),
+        ("Discharge Instructions", "discharge instructions"),
+        ("Followup Instructions", "follow-up"),
+        ("Transitional Issues", "follow-up"),
+        ("1. Introduction", "background"),
+        ("2.1. Study Design", "methods"),
+        ("Statistical analysis", "methods"),
+        ("4 Discussion", "assessment"),
+        ("5. Conclusions", "conclusions"),
+        ("Abstract", "abstract"),
+        ("List of abbreviations", "abbreviations"),
+        ("Funding", "declarations"),
+        ("Competing interests", "declarations"),
+        ("Authors’ contributions", "declarations"),
+        ("Ethics approval and consent to participate", "declarations"),
+        ("Pre-publication history", "declarations"),
         ("Trial registration", "other"),
         ("", "other"),
     ],

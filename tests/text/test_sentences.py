@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medloom.text.sentences import first_words, sentence_spans, sentences
+from medloom.text.sentences import first_characters, first_words, sentence_spans, sentences
 
 
 def parted(marked: str) -> list[str]:
@@ -23,6 +23,9 @@ def parted(marked: str) -> list[str]:
         "Metoprolol 25 mg b.i.d. |Return in May.",
         "1. 8 mg of morphine.\n|2. Tube No. 3 was placed.",
         "It rose to 1. 8 mg of it was given.",
+        "1. 8 mg b.i.d. as Dr. Ito advised. |2. Rest.",
+        "Start 1. 8 mg b.i.d. per Dr. Moe today.",
+        "She takes it b.i.d. |Dr. Ito agreed. |Mr. Moe and Mrs. Lund did not.",
         "Use fluids, e.g. saline. |Aspirin vs. Placebo was tried.",
         "J. R. Moe and K. Lund agree. |Seen by A. Berg today.",
         "Known hepatitis C. |She lacks vitamin D. |Iron is low.",
@@ -110,3 +113,21 @@ def test_first_words() -> None:
     assert first_words(text, 4) == "One two."
     assert first_words(text, 1) == "One"
     assert first_words("", 5) == ""
+
+
+def test_first_characters() -> None:
+    text = "One two. Dr. Ito came. Six."
+    assert first_characters(text, len(text)) == text
+    assert first_characters(text, 26) == "One two. Dr. Ito came."
+    assert first_characters(text, 22) == "One two. Dr. Ito came."
+    assert first_characters(text, 21) == first_characters(text, 8) == "One two."
+    assert first_characters(text, 7) == first_characters(text, 4) == "One"
+    assert first_characters(text, 2) == "On"
+    assert first_characters("", 5) == first_characters("abc", 0) == ""
+
+
+@given(st.text(alphabet=st.sampled_from("aA1b. ,\n"), max_size=300), st.integers(0, 200))
+def test_first_characters_are_a_beginning_that_fits(text: str, count: int) -> None:
+    start = first_characters(text, count)
+    assert text.startswith(start)
+    assert len(start) <= count or start == text
