@@ -64,7 +64,7 @@ def _reader(path: Path) -> Callable[[Path, int], Iterator[Row]]:
 
 
 @contextmanager
-def _binary(path: Path) -> Iterator[BinaryIO]:
+def unpacked(path: Path) -> Iterator[BinaryIO]:
     """The file's bytes, unpacked; damage of the packing becomes a clear error."""
     opener: Callable[..., Any] = gzip.open if path.suffix.lower() == ".gz" else open
     try:
@@ -90,7 +90,7 @@ def _lines(f: BinaryIO, limit: int) -> Iterator[tuple[int, bytes, bool]]:
 
 def _jsonl(path: Path, max_chars: int) -> Iterator[Row]:
     limit = max_chars * _JSON_OVERHEAD
-    with _binary(path) as f:
+    with unpacked(path) as f:
         for number, raw, long in _lines(f, limit):
             where = f"{path}, line {number}"
             shown = raw.decode("utf-8", "backslashreplace").rstrip("\r\n")
@@ -130,7 +130,7 @@ def _tsv(path: Path, max_chars: int) -> Iterator[Row]:
 
 def _delimited(path: Path, max_chars: int, delimiter: str) -> Iterator[Row]:
     csv.field_size_limit(max(csv.field_size_limit(), max_chars * _JSON_OVERHEAD))
-    with _binary(path) as f, io.TextIOWrapper(f, "utf-8-sig", "surrogateescape", newline="") as text:
+    with unpacked(path) as f, io.TextIOWrapper(f, "utf-8-sig", "surrogateescape", newline="") as text:
         rows = csv.reader(text, delimiter=delimiter, strict=True)
         header = _header(path, rows)
         if header is None:
@@ -194,7 +194,7 @@ def _parquet(path: Path, max_chars: int) -> Iterator[Row]:
 
 def _text(path: Path, max_chars: int) -> Iterator[Row]:
     limit = max_chars * _UTF8_BYTES
-    with _binary(path) as f:
+    with unpacked(path) as f:
         raw = f.read(limit + 1)
     where = str(path)
     if len(raw) > limit:
