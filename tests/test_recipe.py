@@ -50,6 +50,15 @@ def test_settings_are_complete_and_can_be_read_back() -> None:
     assert Recipe.model_validate(settings).settings() == settings
 
 
+def test_a_recipe_without_cleaning_has_no_settings_of_it() -> None:
+    assert "clean" not in Recipe.parse(GOOD).settings()
+    cleaned = Recipe.parse(GOOD, overrides=["clean.licences=[CC BY 4.0]"])
+    assert cleaned.settings()["clean"]["licences"] == ["cc-by"]
+    assert Recipe.model_validate(cleaned.settings()).settings() == cleaned.settings()
+    assert Recipe.parse(GOOD, overrides=["clean={}"]).settings()["clean"]["repair"] is True
+    assert "unknown setting 'clean.language' (did you mean 'languages'?)" in error_of(GOOD, "clean.language=[en]")
+
+
 def test_paths_are_relative_to_the_recipe(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     file = tmp_path / "deep" / "own.yaml"

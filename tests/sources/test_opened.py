@@ -39,6 +39,14 @@ def test_a_run_gives_its_deidentified_table_before_the_collected_one(tmp_path: P
     assert list(OpenedDocuments(tmp_path)()) == NOTES[1:]
 
 
+def test_a_run_without_deidentification_gives_its_clean_table(tmp_path: Path) -> None:
+    _artifact(tmp_path / "stages" / "1-collect-aaa", NOTES)
+    clean = _artifact(tmp_path / "stages" / "2-clean-bbb", NOTES[:1])
+    assert documents_table(tmp_path) == clean
+    deid = _artifact(tmp_path / "stages" / "3-deid-ccc", NOTES[1:])
+    assert documents_table(tmp_path) == deid
+
+
 def test_an_unfinished_stage_is_not_read(tmp_path: Path) -> None:
     table = _artifact(tmp_path / "stages" / "1-collect-aaa", NOTES)
     (table.parent / "manifest.json").unlink()
