@@ -37,7 +37,6 @@ _KNOWN = {_TOP: _TOP} | {
     spelling: name for name in NAMES for spelling in (name, *filter(None, _SPELLINGS.get(name, "").split("|")))
 }
 _LONGEST = 60
-_BLANK_LINES = re.compile(r"[ \t]*\n(?:[ \t]*\n)+")
 _WITHOUT_WORDS = re.compile(r"[\s_.,:;*#=-]*")
 
 
@@ -54,19 +53,20 @@ def sections_of(text: str) -> list[Section]:
     Args:
         text: A note with unified line ends.
     """
-    found: list[Section] = []
-    heading, body, any_heading, blank = "", [], False, True
-    for line in text.split("\n"):
-        name, rest = _heading(line, blank)
-        blank = not line or line.isspace()
-        if not name or heading not in _ONLY_AFTER.get(name, (heading,)):
+    found: dict[tuple[str, str], Section] = {}
+    body: list[str] = []
+    heading, any_heading, blank = "", False, True
+    for line in map(str.rstrip, text.split("\n")):
+        name, rest = _heading(line, blank) if line else ("", "")
+        if name and heading in _ONLY_AFTER.get(name, (heading,)):
+            if any_heading:
+                _close(found, heading, body)
+            heading, body, any_heading = name, [rest], True
+        elif line or not blank:
             body.append(line)
-            continue
-        if any_heading:
-            _close(found, heading, body)
-        heading, body, any_heading = name, [rest], True
+        blank = not line
     _close(found, heading, body)
-    return found
+    return list(found.values())
 
 
 def _heading(line: str, blank_before: bool) -> tuple[str, str]:
@@ -79,8 +79,7 @@ def _heading(line: str, blank_before: bool) -> tuple[str, str]:
     return (name, rest) if name and (blank_before or (colon and words[0][0].isupper())) else ("", "")
 
 
-def _close(found: list[Section], heading: str, body: list[str]) -> None:
-    text = _BLANK_LINES.sub("\n\n", "\n".join(body)).strip()
-    section = Section(heading, text)
-    if heading != _TOP and not _WITHOUT_WORDS.fullmatch(text) and section not in found:
-        found.append(section)
+def _close(found: dict[tuple[str, str], Section], heading: str, body: list[str]) -> None:
+    text = "\n".join(body).strip()
+    if heading != _TOP and not _WITHOUT_WORDS.fullmatch(text):
+        found.setdefault((heading, text), Section(heading, text))
