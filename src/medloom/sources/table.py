@@ -58,8 +58,17 @@ class TableSource(SourceConfig):
         raise NotImplementedError
 
 
-def files_of(name: str, paths: Paths, folder: Path) -> list[Path]:
+def files_of(
+    name: str, paths: Paths, folder: Path, more: Callable[[Path], bool] = lambda _: False, kinds: str = ""
+) -> list[Path]:
     """The files of a source, in the order given; a folder stands for the tables in it, by name.
+
+    Args:
+        name: Of the source.
+        paths: As the recipe gives them.
+        folder: That relative paths start from.
+        more: Which other files of a folder are the source's.
+        kinds: What those are, for errors.
 
     Raises:
         SourceError: None is given, or one is not there.
@@ -69,9 +78,12 @@ def files_of(name: str, paths: Paths, folder: Path) -> list[Path]:
         raise SourceError(f"source {name}: path is empty: give a file, a folder, or a list of them")
     found: list[Path] = []
     for path in (folder / one.expanduser() for one in given):
-        tables = [path] if path.is_file() else sorted(p for p in path.glob("*") if p.is_file() and _is_table(p))
+        inside = (p for p in path.glob("*") if p.is_file() and (_is_table(p) or more(p)))
+        tables = [path] if path.is_file() else sorted(inside)
         if not tables:
-            raise SourceError(f"source {name}: no file {path}, nor a folder with JSONL, CSV, TSV or Parquet: check the path")
+            raise SourceError(
+                f"source {name}: no file {path}, nor a folder with JSONL, CSV, TSV or Parquet{kinds}: check the path"
+            )
         found += tables
     return found
 
