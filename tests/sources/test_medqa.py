@@ -24,8 +24,8 @@ def test_options_become_sections_in_order(write_jsonl: Write) -> None:
     path = write_jsonl("a.jsonl", [ROW, ROW | {"options": json.dumps(ROW["options"]), "id": "q2"}])
     sections = (Section("wrong option", "Liver"), Section("correct option", "Heart"))
     assert _read(path) == [
-        Document("1", "medqa", "Which organ pumps?", sections=sections),
-        Document("q2", "medqa", "Which organ pumps?", sections=sections),
+        Document("1", "medqa", "Which organ pumps?", sections=sections, metadata=(("licence", "MIT"),)),
+        Document("q2", "medqa", "Which organ pumps?", sections=sections, metadata=(("licence", "MIT"),)),
     ]
 
 

@@ -11,6 +11,8 @@ from medloom.sources import Rejects
 from medloom.sources.medquad import MedQuadSource
 
 Write = Callable[..., Path]
+LICENCE = (("licence", "CC BY 4.0"),)
+MORE = {"answer": "Adults.", "document_url": "https://own.example"}
 
 
 def _read(folder: Path, **settings: object) -> list[Document]:
@@ -20,11 +22,22 @@ def _read(folder: Path, **settings: object) -> list[Document]:
 
 def test_both_ways_to_name_the_fields(tmp_path: Path, write_jsonl: Write) -> None:
     write_jsonl("a.jsonl", [{"id": "1-1", "focus": "Gout", "question": "What is gout ?", "answer": "A disease.\n"}])
-    write_jsonl("b.jsonl", [{"question_id": "1-2", "question_focus": "Gout", "question": "Who gets gout ?", "answer": None}])
+    write_jsonl("b.jsonl", [{"question_id": "1-2", "question_focus": "Gout", "question": "Who gets gout ?"} | MORE])
     assert _read(tmp_path, path=(Path("a.jsonl"), Path("b.jsonl"))) == [
-        Document("1-1", "medquad", "What is gout ?", "A disease.", "Gout"),
-        Document("1-2", "medquad", "Who gets gout ?", "", "Gout"),
+        Document("1-1", "medquad", "What is gout ?", "A disease.", "Gout", metadata=LICENCE),
+        Document(
+            "1-2", "medquad", "Who gets gout ?", "Adults.", "Gout", metadata=(*LICENCE, ("url", "https://own.example"))
+        ),
     ]
+
+
+def test_questions_whose_answer_is_withheld_are_left_out_and_counted(tmp_path: Path, write_jsonl: Write) -> None:
+    write_jsonl(
+        "a.jsonl", [{"question": "What?", "answer": None}, {"question": "Who?", "answer": "All."}, {"question": "?"}]
+    )
+    rejects = Rejects(None)
+    assert [d.title for d in MedQuadSource(path=tmp_path).documents(rejects)] == ["Who?"]
+    assert rejects.counts == {"withheld": 2}
 
 
 def test_ids_that_repeat_get_the_number_of_their_row(tmp_path: Path, write_jsonl: Write) -> None:
@@ -63,8 +76,8 @@ def test_files_that_cannot_be_read(tmp_path: Path, write_jsonl: Write) -> None:
 
 
 def test_a_folder_stands_for_its_tables(tmp_path: Path, write_jsonl: Write) -> None:
-    write_jsonl("b.jsonl", [{"question": "Second?"}])
-    write_jsonl("a.jsonl", [{"question": "First?"}])
+    write_jsonl("b.jsonl", [{"question": "Second?", "answer": "."}])
+    write_jsonl("a.jsonl", [{"question": "First?", "answer": "."}])
     (tmp_path / "LICENCE.txt").write_text("CC BY 4.0", "utf-8")
     assert [d.title for d in _read(tmp_path, path=Path())] == ["First?", "Second?"]
     (tmp_path / "other").mkdir()
@@ -83,3 +96,67 @@ def test_release_inputs_and_count(tmp_path: Path, write_jsonl: Write) -> None:
     write_jsonl("a.jsonl", [{"question": "What?", "answer": "That."}] * 2)
     assert source.inputs() != before
     assert source.count() == 2
+
+
+STANDARD = """<?xml version="1.0" encoding="UTF-8"?>
+<Document id="0000001" source="OWN" url="https://own.example/1"><Focus>Gout</Focus>
+<FocusAnnotations><UMLS><CUIs><CUI>C0000000</CUI></CUIs></UMLS><Synonyms><Synonym>Podagra</Synonym></Synonyms>
+</FocusAnnotations>
+<QAPairs><QAPair pid="1"><Question qid="0000001-1" qtype="information">What is gout ?</Question>
+<Answer>A disease
+of <b>joints</b> &amp; more.</Answer></QAPair>
+<QAPair pid="2"><Question qid="0000001-2" qtype="causes">What causes gout ?</Question><Answer></Answer></QAPair></QAPairs>
+</Document>"""
+OLDER = """<doc docid="2" corpus="OWN" url="https://own.example/2"><doctitle-focus>Cough</doctitle-focus>
+<qaPairs><pair pid="1"><question qid="2-1" qtype="treatment">How to treat a cough ?</question><answer>Wait.</answer></pair>
+</qaPairs></doc>"""
+OTHER = """<DiseaseFile fid="3" source="OWN" url=""><Focus>Fever</Focus><QAPairs><QAPair><Question qid="3-1">What is fever ?
+</Question><Answer>Heat.</Answer></QAPair></QAPairs></DiseaseFile>"""
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    for folder, text in (("1_Own_QA", STANDARD), ("2_Older_QA", OLDER), ("3_Other_QA", OTHER)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "file.xml").write_text(text, "utf-8")
+    (tmp_path / "readme.txt").write_text("no table", "utf-8")
+    return tmp_path
+
+
+def test_the_xml_files_of_the_makers(clone: Path) -> None:
+    rejects = Rejects(None)
+    source = MedQuadSource(path=clone)
+    assert list(source.documents(rejects)) == [
+        Document(
+            "0000001-1",
+            "medquad",
+            "What is gout ?",
+            "A disease\nof joints & more.",
+            "Gout",
+            metadata=(*LICENCE, ("url", "https://own.example/1")),
+        ),
+        Document(
+            "2-1",
+            "medquad",
+            "How to treat a cough ?",
+            "Wait.",
+            "Cough",
+            metadata=(*LICENCE, ("url", "https://own.example/2")),
+        ),
+        Document("3-1", "medquad", "What is fever ?", "Heat.", "Fever", metadata=LICENCE),
+    ]
+    assert rejects.counts == {"withheld": 1}
+    assert source.count() is None
+    before = source.inputs()
+    assert list(before) == [f"1-{clone.name}"]
+    (clone / "1_Own_QA" / "file.xml").write_text(STANDARD.replace("Podagra", "Toe"), "utf-8")
+    assert source.inputs() != before
+
+
+def test_a_damaged_xml_file(clone: Path) -> None:
+    damaged = clone / "1_Own_QA" / "file.xml"
+    damaged.write_text(STANDARD.replace("</Document>", ""), "utf-8")
+    with pytest.raises(RowError, match=rf"{damaged}: line 9: it ends before its root.*on_error: skip"):
+        _read(clone, path=Path())
+    assert [d.id for d in _read(clone, path=Path(), on_error="skip")] == ["2-1", "3-1"]
+    assert "file.xml" in (clone / "rejects.jsonl").read_text("utf-8")

@@ -1,7 +1,9 @@
 """MedMCQA: questions of Indian medical entrance exams, each with four options and mostly an explanation.
 
 For: question - explanation, question - option. Reads files in the field names of its makers (``question``, ``opa`` to
-``opd``, ``cop``, ``exp``). Licence: MIT.
+``opd``, ``cop``, ``exp``), or the copy on the hub (openlifescienceai/medmcqa: train, validation, test). Licence:
+MIT (the makers' repository; the hub's copy says Apache 2.0). A benchmark: from the hub the training split alone is read
+unless ``splits`` says otherwise.
 
 Two copies number the correct option ``cop`` differently: the makers' own from 1, the one on the hub from 0 (and -1 where
 the answer is withheld). Which it is shows in the file as soon as a 0 or a 4 occurs.
@@ -9,35 +11,43 @@ the answer is withheld). Which it is shows in the file as soon as a 0 or a 4 occ
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from medloom.errors import RowError, SourceError
 from medloom.records import Document, Section
 from medloom.sources.base import Release
-from medloom.sources.table import Paths, TableSource, rows_of, text_of
+from medloom.sources.published import Part, PublishedSource, Split
+from medloom.sources.table import Paths, rows_of, text_of
 
 _OPTIONS = ("opa", "opb", "opc", "opd")
 _WITHHELD = -1
 
 
-class MedMcqaSource(TableSource):
+class MedMcqaSource(PublishedSource):
     """Exam questions with their options as sections and their explanation as text."""
 
     type: Literal["medmcqa"] = "medmcqa"
-    path: Paths = Field(
-        description="A file of questions (JSONL, CSV, Parquet), a folder of them, or a list: one for each split."
+    DATASET: ClassVar[str] = "openlifescienceai/medmcqa"
+    LICENCE: ClassVar[str] = "MIT"
+    BENCHMARK: ClassVar[bool] = True
+    HUB_SPLITS: ClassVar[tuple[Split, ...]] = ("train",)
+
+    path: Paths | None = Field(
+        default=None,
+        description="A file of questions (JSONL, CSV, Parquet), a folder of them, or a list: one for each split.",
     )
     first_option: Literal["auto", "0", "1"] = Field(
-        default="auto", description="Number that the field cop gives to the first option; auto finds it in each file."
+        default="auto",
+        description="Number that the field cop gives to the first option; auto finds it in each file, and is 0 on the hub.",
     )
 
     def release(self) -> Release:
-        """Licence and citation; the version is the user's to state."""
+        """Licence and citation; the version is the hub's, or the user's to state."""
         return Release(
-            name="MedMCQA",
-            version=self.version or "not stated",
+            name="MedMCQA, a benchmark",
+            version=self._stated(),
             licence="MIT",
             citation=(
                 "Pal A, Umapathi LK, Sankarasubbu M. MedMCQA: a large-scale multi-subject multi-choice dataset for medical "
@@ -47,16 +57,18 @@ class MedMcqaSource(TableSource):
         )
 
     @cached_property
-    def _firsts(self) -> dict[Path, int]:
-        """What ``cop`` calls the first option, by file."""
-        return {path: int(self.first_option) if self.first_option != "auto" else _first(path) for path in self._files()}
+    def _firsts(self) -> dict[Path | None, int]:
+        """What ``cop`` calls the first option, by file; None stands for the hub."""
+        if self.first_option != "auto":
+            return dict.fromkeys([None, *([] if self.hub else self._files())], int(self.first_option))
+        return {None: 0} if self.hub else {path: _first(path) for path in self._files()}
 
-    def _document(self, row: dict[str, Any], where: str, path: Path, number: int) -> Document:
-        correct = _correct(row, where)
-        if correct is not None and not 0 <= correct - self._firsts[path] < len(_OPTIONS):
+    def _document(self, row: dict[str, Any], where: str, part: Part, number: int) -> Document:
+        first, correct = self._firsts[part.path], _correct(row, where)
+        if correct is not None and not 0 <= correct - first < len(_OPTIONS):
             raise RowError(where, "field 'cop' names none of the four options: check first_option")
         sections = []
-        for place, name in enumerate(_OPTIONS, start=self._firsts[path]):
+        for place, name in enumerate(_OPTIONS, start=first):
             if text := text_of(row, (name,), where):
                 heading = "option" if correct is None else "correct option" if place == correct else "wrong option"
                 sections.append(Section(heading, text))

@@ -1,33 +1,41 @@
 """MedQA: questions of the US medical licensing examination, each with four options of which one is correct.
 
-For: question - option. Reads a file in the field names of its makers (``question``, ``options``, ``answer_idx``).
-Licence: MIT.
+For: question - option. Reads files in the field names of its makers (``question``, ``options``, ``answer_idx``), or the
+copy on the hub (GBaker/MedQA-USMLE-4-options: train and test). Licence: MIT (the makers' repository; the hub's copy says CC
+BY 4.0). A benchmark: from the hub the training split alone is read unless ``splits`` says otherwise.
 """
 
 import json
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from medloom.errors import RowError
 from medloom.records import Document, Section
 from medloom.sources.base import Release
-from medloom.sources.table import Paths, TableSource, text_of
+from medloom.sources.published import Part, PublishedSource, Split
+from medloom.sources.table import Paths, key_of, text_of
 from medloom.text import clean
 
 
-class MedQaSource(TableSource):
+class MedQaSource(PublishedSource):
     """Exam questions with their options as sections."""
 
     type: Literal["medqa"] = "medqa"
-    path: Paths = Field(description="A file of questions (JSONL, Parquet), a folder of them, or a list: one for each split.")
+    DATASET: ClassVar[str] = "GBaker/MedQA-USMLE-4-options"
+    LICENCE: ClassVar[str] = "MIT"
+    BENCHMARK: ClassVar[bool] = True
+    HUB_SPLITS: ClassVar[tuple[Split, ...]] = ("train",)
+
+    path: Paths | None = Field(
+        default=None, description="A file of questions (JSONL, Parquet), a folder of them, or a list: one for each split."
+    )
 
     def release(self) -> Release:
-        """Licence and citation; the version is the user's to state."""
+        """Licence and citation; the version is the hub's, or the user's to state."""
         return Release(
-            name="MedQA (USMLE, four options)",
-            version=self.version or "not stated",
+            name="MedQA (USMLE, four options), a benchmark",
+            version=self._stated(),
             licence="MIT",
             citation=(
                 "Jin D, Pan E, Oufattole N, Weng WH, Fang H, Szolovits P. What disease does this patient have? A "
@@ -36,14 +44,14 @@ class MedQaSource(TableSource):
             url="https://github.com/jind11/MedQA",
         )
 
-    def _document(self, row: dict[str, Any], where: str, path: Path, number: int) -> Document:
+    def _document(self, row: dict[str, Any], where: str, part: Part, number: int) -> Document:
         options = _options(row, where)
         answer = row.get("answer_idx")
         if answer is not None and answer not in options:
             raise RowError(where, "field 'answer_idx' names none of the options")
         heading = {key: "correct option" if key == answer else "wrong option" for key in options}
         return Document(
-            id=text_of(row, ("id",), where),
+            id=key_of(row, ("id",), where),
             source=self.name,
             title=text_of(row, ("question",), where, required=True),
             sections=tuple(

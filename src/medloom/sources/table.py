@@ -1,9 +1,9 @@
 """What sources that read tables of known fields share: paths, rows in order, fields by any of their names, unique ids."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field
 
@@ -17,6 +17,7 @@ from medloom.text import clean
 Paths = Path | tuple[Path, ...]
 OnError = Literal["fail", "skip"]
 _MAX_CHARS = 1_000_000
+P = TypeVar("P")
 
 
 class TableSource(SourceConfig):
@@ -33,7 +34,7 @@ class TableSource(SourceConfig):
 
     def documents(self, rejects: Rejects) -> Iterator[Document]:
         """One document per row."""
-        yield from documents_of(self._files(), self._document, self.on_error, rejects)
+        yield from documents_of(((path, rows_of(path)) for path in self._files()), self._document, self.on_error, rejects)
 
     def inputs(self) -> dict[str, str]:
         """Hash of every file."""
@@ -99,41 +100,42 @@ def rows_of(path: Path) -> Iterator[readers.Row]:
 
 
 def documents_of(
-    files: Sequence[Path],
-    make: Callable[[dict[str, Any], str, Path, int], Document],
+    parts: Iterable[tuple[P, Iterator[readers.Row]]],
+    make: Callable[[dict[str, Any], str, P, int], Document | None],
     on_error: OnError,
     rejects: Rejects,
 ) -> Iterator[Document]:
     """Yield a document for each row, with the number of the row added to an id that stood on an earlier row.
 
     Args:
-        files: Read one after the other.
-        make: Row, where it stands, its file and its number over all files to a document.
+        parts: Each file (or whatever else rows come in) with its rows, read one after the other.
+        make: Row, where it stands, its part and its number over all parts to a document; None leaves the row out.
         on_error: What to do with a bad row.
         rejects: Keeps bad rows that are skipped.
 
     Raises:
         RowError: A bad row, where ``on_error`` is ``fail``.
-        SourceError: A file holds no rows.
+        SourceError: A part holds no rows.
     """
     seen: set[str] = set()
     number = 0
-    for path in files:
+    for part, rows in parts:
         first = number
-        for where, row, raw in rows_of(path):
+        for where, row, raw in rows:
             number += 1
             try:
                 if isinstance(row, RowError):
                     raise row
-                document = make(row, where, path, number)
+                document = make(row, where, part, number)
             except RowError as error:
                 if on_error == "fail":
                     raise RowError(where, f"{error.problem} (or set on_error: skip to leave such rows out)") from None
                 rejects.add(where, error.problem, raw)
                 continue
-            yield _unique(document, number, seen)
+            if document is not None:
+                yield _unique(document, number, seen)
         if number == first:
-            raise SourceError(f"{path} holds no rows: check how it was written")
+            raise SourceError(f"{part} holds no rows: check how it was written")
 
 
 def text_of(row: dict[str, Any], names: Sequence[str], where: str, required: bool = False) -> str:
@@ -155,6 +157,18 @@ def text_of(row: dict[str, Any], names: Sequence[str], where: str, required: boo
     if required:
         raise RowError(where, f"no text in the field {' or '.join(repr(n) for n in names)}")
     return ""
+
+
+def key_of(row: dict[str, Any], names: Sequence[str], where: str) -> str:
+    """The first of the named fields that the row has, as an id: text, or a whole number; empty if it has none.
+
+    Raises:
+        RowError: The field holds something else.
+    """
+    value = next((row[name] for name in names if row.get(name) is not None), None)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return text_of(row, names, where)
 
 
 def _is_table(path: Path) -> bool:
