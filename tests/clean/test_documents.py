@@ -74,6 +74,13 @@ def test_a_text_made_of_sections_follows_them() -> None:
     assert counts.removed == {"copyright": 1, "reference_tail": 1}
 
 
+def test_a_section_of_nothing_visible_goes() -> None:
+    sections = (Section("a", "\u200b"), Section("b", "Well."), Section("c", ""))
+    (clean,), _ = _clean(Document("1", "s", "T", "\u200b\n\nWell.\n\n", sections=sections))
+    assert clean.sections == sections[1:]
+    assert clean.text.strip() == "Well."
+
+
 def test_retracted_documents() -> None:
     retracted = Document("1", "s", "T", "text", metadata=(("retracted", "yes"),))
     fine = Document("2", "s", "T", "text", metadata=(("retracted", "no"),))

@@ -120,6 +120,7 @@ def _repaired(document: Document) -> Document:
     sections = tuple(
         section if (heading, text) == (section.heading, section.text) else Section(heading, text)
         for section, heading, text in parts
+        if text or not section.text
     )
     synonyms = tuple(
         synonym if name == synonym.text else Synonym(name, synonym.scope, synonym.lay) for synonym, name in names if name

@@ -6,29 +6,33 @@ own that comes after it keeps both. Registrations of trials, levels of evidence 
 """
 
 import re
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
 from itertools import pairwise
 
 from medloom.text.wordlist import word_set
 
-_START = r"(?:\A|(?<=[.!?)\]\"”]\s))"
+_PLACES = re.compile(r"[.!?)\]\"”]\s|©|\(c\)", re.IGNORECASE)
+"""Where a notice may begin: behind a sentence's end, or with a sign of its own."""
 _MARKS = re.compile(
-    rf"""
+    r"""
     (?P<copyright>
-        (?:{_START}(?:Crown\ )?Copyright\s*)?(?:©|(?<=\s)\(c\)(?=\s?\d{{4}})|\A\(c\)(?=\s?\d{{4}}))
-      | {_START}(?:Crown\ copyright|Copyright(?=\s(?:\d{{4}}|by|held|of)\b))
-      | {_START}(?:This\ article\ is\ protected\ by\ copyright|All\ rights\ reserved|No\ claim\ to\ original)
-      | {_START}This\ article\ (?:is\ a\ U\.?S\.?\ Government\ work|has\ been\ contributed\ to\ by\ U)
-      | {_START}Published\ (?:by|online|\d{{4}})\b
-      | {_START}For\ (?:reprints\ (?:and|or|contact)|permissions?\b)
-      | {_START}\(PsycI?NFO\ Database\ Record
+        (?:(?:Crown\ )?Copyright\s*)?(?:©|\(c\)(?=\s?\d{4}))
+      | Crown\ copyright
+      | Copyright(?=\s(?:\d{4}|by|held|of)\b)
+      | This\ article\ is\ protected\ by\ copyright
+      | All\ rights\ reserved
+      | No\ claim\ to\ original
+      | This\ article\ (?:is\ a\ U\.?S\.?\ Government\ work|has\ been\ contributed\ to\ by\ U)
+      | Published\ (?:by|online|\d{4})\b
+      | For\ (?:reprints\ (?:and|or|contact)|permissions?\b)
+      | \(PsycI?NFO\ Database\ Record
     )
   | (?P<open_access>
-        {_START}(?:Open\ access:?\s+)?This\ (?:is\ an?|(?:article|work|paper)(?:\ is\ an?)?)\ open[- ]?access
-      | {_START}(?:Open\ access:?\s+)?This\ (?:article|work|paper)\ is\ (?:licen[cs]ed|distributed|published|made\ available)
-      | {_START}Open\ access\ (?:under|article\ under)
+        (?:Open\ access:?\s+)?This\ (?:is\ an?|(?:article|work|paper)(?:\ is\ an?)?)\ open[- ]?access
+      | (?:Open\ access:?\s+)?This\ (?:article|work|paper)\ is\ (?:licen[cs]ed|distributed|published|made\ available)
+      | Open\ access\ (?:article\ )?under
     )
-  | (?P<publisher_note>{_START}(?:Disclaimer/)?Publisher['’]s\ note\b)
+  | (?P<publisher_note>(?:Disclaimer/)?Publisher['’]s\ note\b)
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -163,7 +167,7 @@ def _is_furniture(line: str, taken: list[str]) -> bool:
     if _CORRECTION.fullmatch(body):
         taken.append("correction")
         return True
-    start, kinds = _notice(body)
+    start, kinds = _notice(body) if _MARKS.match(body) else (0, [])
     if start == 0 and kinds:
         taken.extend(dict.fromkeys(kinds))
         return True
@@ -201,7 +205,7 @@ def _cut_notices(lines: list[str], taken: list[str]) -> None:
 
 def _notice(line: str) -> tuple[int, list[str]]:
     """Where the notices begin that a line ends with, and their kinds."""
-    marks = [(found.start(), str(found.lastgroup)) for found in _MARKS.finditer(line)] if _has_cue(line) else []
+    marks = list(_marks(line)) if _has_cue(line) else []
     start, kinds = len(line), []
     for (begin, kind), (end, _) in reversed(list(pairwise([*marks, (len(line), "")]))):
         if not _is_notice(line[begin:end], kind):
@@ -209,6 +213,15 @@ def _notice(line: str) -> tuple[int, list[str]]:
         start = begin
         kinds.append(kind)
     return start, kinds
+
+
+def _marks(line: str) -> Iterator[tuple[int, str]]:
+    """Where the first words of notices stand, and their kinds."""
+    end = 0
+    for place in (0, *(found.end() if found[0][-1].isspace() else found.start() for found in _PLACES.finditer(line))):
+        if place >= end and (mark := _MARKS.match(line, place)):
+            yield place, str(mark.lastgroup)
+            end = mark.end()
 
 
 def _has_cue(line: str) -> bool:
