@@ -298,4 +298,4 @@ def test_a_failing_source_of_rows_is_not_hidden(tmp_path: Path) -> None:
 
 
 def test_groups_are_of_the_documented_size() -> None:
-    assert (artifacts._ROWS_PER_GROUP, artifacts._CHARS_PER_GROUP) == (2_000, 16_000_000)
+    assert (artifacts.ROWS_PER_GROUP, artifacts.CHARS_PER_GROUP) == (2_000, 16_000_000)

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,8 +22,8 @@ SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 SIDE_FILES = ("rejects.jsonl",)
 LOCKS = "locks"
-_ROWS_PER_GROUP = 2_000
-_CHARS_PER_GROUP = 16_000_000
+ROWS_PER_GROUP = 2_000
+CHARS_PER_GROUP = 16_000_000
 T = TypeVar("T")
 
 
@@ -173,6 +174,12 @@ def disk_errors(folder: Path) -> Iterator[None]:
         ) from error
 
 
+def schema_of(of: type) -> "pa.Schema":
+    """Columns of a table of :class:`Document` or :class:`TrainingRecord`."""
+    return _schemas()[of]
+
+
+@cache
 def _schemas() -> "dict[type, pa.Schema]":
     import pyarrow as pa
 
@@ -231,7 +238,7 @@ def write_table(path: Path, rows: Iterable[T], of: type[T], size: Callable[[T], 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = _schemas()[of]
+    schema = schema_of(of)
     measure = size or _characters
     total = 0
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
@@ -241,7 +248,7 @@ def write_table(path: Path, rows: Iterable[T], of: type[T], size: Callable[[T], 
             group.append(row.to_row())  # type: ignore[attr-defined]
             characters += measure(row)
             total += 1
-            if len(group) >= _ROWS_PER_GROUP or characters >= _CHARS_PER_GROUP:
+            if len(group) >= ROWS_PER_GROUP or characters >= CHARS_PER_GROUP:
                 writer.write_table(pa.Table.from_pylist(group, schema))
                 group, characters = [], 0
         if group:
@@ -261,13 +268,24 @@ def read_rows(path: Path, columns: list[str] | None = None) -> Iterator[Mapping[
     Raises:
         ArtifactError: The file is not readable Parquet.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
+    with damaged(path), pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            yield from file.read_row_group(group, columns=columns).to_pylist()
+
+
+@contextmanager
+def damaged(path: Path) -> Iterator[None]:
+    """Turn what Arrow says of a bad file into a clear error.
+
+    Raises:
+        ArtifactError: The table inside cannot be read.
+    """
+    import pyarrow as pa
+
     try:
-        with pq.ParquetFile(path) as file:
-            for group in range(file.num_row_groups):
-                yield from file.read_row_group(group, columns=columns).to_pylist()
+        yield
     except (pa.ArrowException, OSError) as error:
         raise ArtifactError(f"{path} is damaged or gone: delete its folder {path.parent} to build it again") from error
 

@@ -49,3 +49,25 @@ class RunLockedError(MedloomError):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(f"another medloom run is writing to {folder}: wait for it, or give this one its own --out")
+
+
+class WorkerError(MedloomError):
+    """The processes that share a piece of work die at it.
+
+    Args:
+        code: Exit code of the last of them; below zero, the signal that ended it.
+        item: Number of the item that it was at.
+    """
+
+    def __init__(self, code: int | None, item: int) -> None:
+        super().__init__(
+            f"a worker process ended with {code} at part {item + 1} of the work, and so did those that took its place: "
+            "memory may have run out (set workers lower), or a script lacks if __name__ == '__main__' above its work; finished "
+            "stages are kept"
+        )
+        self.code = code
+        self.item = item
+
+    def __reduce__(self) -> tuple[type["WorkerError"], tuple[int | None, int]]:
+        """So that it can travel between processes."""
+        return type(self), (self.code, self.item)

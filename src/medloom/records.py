@@ -1,7 +1,7 @@
 """What every room speaks: documents that come in, and training records that go out."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -78,7 +78,21 @@ class Document:
 
     def to_row(self) -> dict[str, Any]:
         """The document as a row of Parquet."""
-        return asdict(self)
+        return {
+            "id": self.id,
+            "source": self.source,
+            "title": self.title,
+            "text": self.text,
+            "group": self.group,
+            "sections": tuple({"heading": s.heading, "text": s.text} for s in self.sections),
+            "synonyms": tuple({"text": s.text, "scope": s.scope, "lay": s.lay} for s in self.synonyms),
+            "parents": self.parents,
+            "categories": self.categories,
+            "contains_phi": self.contains_phi,
+            "deidentified": self.deidentified,
+            "revision": self.revision,
+            "metadata": self.metadata,
+        }
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "Document":
@@ -128,7 +142,17 @@ class TrainingRecord:
 
     def to_row(self) -> dict[str, Any]:
         """The record as a row of Parquet."""
-        return asdict(self)
+        return {
+            "query": self.query,
+            "positives": self.positives,
+            "kind": self.kind,
+            "source": self.source,
+            "doc_id": self.doc_id,
+            "negatives": self.negatives,
+            "scores": self.scores,
+            "model": self.model,
+            "prompt": self.prompt,
+        }
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "TrainingRecord":

@@ -3,101 +3,135 @@
 Three tests, strictest first: equal after normalisation; near-duplicate (Jaccard overlap of character 4-grams, for texts
 of up to 300 characters); a run of 13 equal words (the decontamination rule of Brown et al. 2020, "Language Models are
 Few-Shot Learners", appendix C). A longer near-duplicate shares such a run.
+
+Texts are compared by 64-bit hashes of them and of their runs, and near-duplicates by the hashes of their grams.
 """
 
-from array import array
-from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
 
 import numpy as np
+import numpy.typing as npt
 
-from medloom.text import characters_key, text_key, words
+from medloom.guard.hash_set import HashSet
+from medloom.guard.hashes import Hashes, hashes_of, is_in, run_hashes
+from medloom.guard.short import ShortTexts
+from medloom.text import text_key
 
 Reason = Literal["exact", "near_duplicate", "ngram"]
+REASONS: tuple[Reason, ...] = ("exact", "near_duplicate", "ngram")
 
 _SHORT = 300
+_BATCH = 2_000
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """What an index keeps of some texts.
+
+    Attributes:
+        texts: A hash for each different text.
+        runs: A hash for each different run of words.
+        short: The short texts, normalised.
+        short_texts: A hash for each of the short texts.
+    """
+
+    texts: Hashes
+    runs: Hashes
+    short: list[str]
+    short_texts: Hashes
+
+
+def sketch(texts: Iterable[str], ngram: int, near_duplicate: float) -> Sketch:
+    """Sketch texts for :meth:`EvaluationTexts.add_sketch`; this part of the work can be done anywhere."""
+    keys = list(dict.fromkeys(key for key in map(text_key, texts) if key))
+    hashes = hashes_of(keys)
+    near = [number for number, key in enumerate(keys) if len(key) <= _SHORT and near_duplicate <= 1]
+    runs = np.unique(run_hashes(keys, ngram)[0]) if ngram else np.empty(0, dtype=np.uint64)
+    return Sketch(hashes, runs, [keys[number] for number in near], hashes[near])
 
 
 class EvaluationTexts:
     """An index of the texts that a model will be judged on.
 
     Args:
-        near_duplicate: Jaccard overlap, at least 0.6, from which two short texts are near-duplicates; above 1 turns the
-            test off.
+        near_duplicate: Jaccard overlap from which two short texts are near-duplicates; above 1 turns the test off.
         ngram: Words in a run that may not be shared; 0 turns the test off.
+        folder: Where what does not fit into memory may lie.
     """
 
-    def __init__(self, near_duplicate: float = 0.8, ngram: int = 13) -> None:
-        from rensa import RMinHashLSH
-
+    def __init__(self, near_duplicate: float = 0.8, ngram: int = 13, folder: Path | None = None) -> None:
         self._threshold = near_duplicate
         self._n = ngram
-        self._keys: set[str] = set()
-        self._runs = np.empty(0, dtype=np.int64)
-        self._new_runs = array("q")
-        self._short: list[set[str]] = []
-        self._width, bands = _sketch(near_duplicate)
-        self._lsh: Any = RMinHashLSH(threshold=min(1.0, near_duplicate), num_perm=self._width, num_bands=bands)
+        self._texts = HashSet(folder and folder / "texts")
+        self._runs = HashSet(folder and folder / "runs")
+        self._short: list[str] = []
+        self._short_texts: list[Hashes] = []
+        self._near: ShortTexts | None = None
 
     def add(self, texts: Iterable[str]) -> None:
         """Index texts; repeated ones cost nothing."""
-        for text in texts:
-            key = text_key(text)
-            if not key or key in self._keys:
-                continue
-            self._keys.add(key)
-            self._new_runs.extend(self._run_hashes(text))
-            if len(key) <= _SHORT and self._threshold <= 1:
-                grams = characters_key(text)
-                self._lsh.insert(len(self._short), _minhash(grams, self._width))
-                self._short.append(grams)
+        self.add_sketch(sketch(texts, self._n, self._threshold))
+
+    def add_sketch(self, part: Sketch) -> None:
+        """Index texts that were sketched elsewhere with the same settings."""
+        self._texts.add(part.texts)
+        self._runs.add(part.runs)
+        if part.short:
+            self._short += part.short
+            self._short_texts.append(part.short_texts)
+            self._near = None
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._texts.sorted())
 
     def reason(self, text: str) -> Reason | None:
         """Why the text may not be trained on, or None when it is clean."""
-        key = text_key(text)
-        if key in self._keys:
-            return "exact"
-        if len(key) <= _SHORT and self._threshold <= 1 and self._near(text):
-            return "near_duplicate"
-        return "ngram" if self._shares_run(text) else None
+        return self.reasons([text])[0]
 
-    def _shares_run(self, text: str) -> bool:
-        """Whether a run of words of the text is indexed; runs are a sorted array, 8 bytes each."""
-        if self._new_runs:
-            fresh = np.frombuffer(self._new_runs, dtype=np.int64)
-            self._runs = np.union1d(self._runs, fresh)
-            self._new_runs = array("q")
-        runs = np.fromiter(self._run_hashes(text), dtype=np.int64)
-        if not len(runs) or not len(self._runs):
-            return False
-        places = np.minimum(np.searchsorted(self._runs, runs), len(self._runs) - 1)
-        return bool((self._runs[places] == runs).any())
+    def reasons(self, texts: Sequence[str]) -> list[Reason | None]:
+        """:meth:`reason` of each text; many at once are much faster than one after the other."""
+        found: list[Reason | None] = []
+        for begin in range(0, len(texts), _BATCH):
+            codes = self.codes([text_key(text) for text in texts[begin : begin + _BATCH]])
+            found += [REASONS[code] if code < len(REASONS) else None for code in codes.tolist()]
+        return found
 
-    def _near(self, text: str) -> bool:
-        grams = characters_key(text)
-        return any(
-            len(grams & other) >= self._threshold * len(grams | other)
-            for other in (self._short[i] for i in self._lsh.query(_minhash(grams, self._width)))
-        )
+    def codes(self, keys: Sequence[str]) -> npt.NDArray[np.uint8]:
+        """For each normalised text the place of its reason in :data:`REASONS`; 3 where there is none."""
+        codes = np.full(len(keys), len(REASONS), dtype=np.uint8)
+        codes[is_in(hashes_of(keys), self._texts.sorted())] = 0
+        open_ = np.flatnonzero(codes)
+        near = [n for n in open_.tolist() if 0 < len(keys[n]) <= _SHORT] if self._threshold <= 1 else []
+        codes[np.array(near, dtype=np.int64)[self._short_index().near([keys[n] for n in near])]] = 1
+        open_ = open_[codes[open_] > 1]
+        if self._n and len(open_):
+            runs, owners = run_hashes([keys[n] for n in open_.tolist()], self._n)
+            codes[open_[owners[is_in(runs, self._runs.sorted())]]] = 2
+        return codes
 
-    def _run_hashes(self, text: str) -> Iterator[int]:
-        if self._n:
-            tokens = words(text)
-            for i in range(len(tokens) - self._n + 1):
-                yield hash(" ".join(tokens[i : i + self._n]))
+    def save(self, folder: Path) -> None:
+        """Write the index as files that several processes can read at once."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, hashes in (("texts", self._texts), ("runs", self._runs)):
+            hashes.sorted().tofile(folder / name)
+        self._short_index().save(folder / "short")
 
+    @classmethod
+    def load(cls, folder: Path, near_duplicate: float, ngram: int) -> Self:
+        """What :meth:`save` wrote; it stays on the disk until it is needed, and nothing can be added to it."""
+        index = cls(near_duplicate, ngram)
+        index._texts, index._runs = HashSet.of(folder / "texts"), HashSet.of(folder / "runs")
+        index._near = ShortTexts.load(folder / "short", near_duplicate)
+        return index
 
-def _sketch(threshold: float) -> tuple[int, int]:
-    """Length and bands of a sketch that finds a pair at the threshold with a chance of at least 0.999."""
-    return (128, 32) if threshold >= 0.7 else (126, 42)
-
-
-def _minhash(grams: set[str], width: int) -> Any:  # noqa: ANN401
-    from rensa import RMinHash
-
-    sketch = RMinHash(num_perm=width, seed=42)
-    sketch.update(sorted(grams))
-    return sketch
+    def _short_index(self) -> ShortTexts:
+        if self._near is None:
+            hashes = np.concatenate(self._short_texts) if self._short_texts else np.empty(0, dtype=np.uint64)
+            first = np.sort(np.unique(hashes, return_index=True)[1])
+            self._short = [self._short[n] for n in first]
+            self._short_texts = [hashes[first]]
+            self._near = ShortTexts.build(self._short, self._threshold)
+        return self._near

@@ -1,165 +1,214 @@
-"""Split, clean and cap the pairs, so that nothing that is trained on is also tested on."""
+"""Split, clean and cap the pairs, so that nothing that is trained on is also tested on.
 
-import heapq
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+The tables are read shard by shard, several times: for what the split needs of the documents, for the texts of the held-out
+side, for the verdicts on the training pairs. What is kept in between are arrays of a few bytes a row, and files beside the
+results; so memory hardly grows with the text. Each reading is shared out to ``workers`` processes; only the results, small
+arrays in the order of the rows, come back, and so they are the same whatever the number of processes.
+"""
 
-from pydantic import BaseModel, ConfigDict, Field
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from medloom.guard.contamination import EvaluationTexts
-from medloom.guard.split import split_sides, texts_of
-from medloom.identity import text_hash
+import numpy as np
+import numpy.typing as npt
+
+from medloom.guard.caps import drawn, repeated
+from medloom.guard.config import GuardConfig, GuardCounts
+from medloom.guard.contamination import REASONS, EvaluationTexts
+from medloom.guard.duplicates import Duplicates, find_duplicates
+from medloom.guard.hashes import Hashes, Places
+from medloom.guard.parts import (
+    CLEAN,
+    DROPPED_IDS,
+    DUPLICATE,
+    HELD_IDS,
+    INDEX,
+    Verdicts,
+    check_pairs,
+    read_keys,
+    sketch_documents,
+    sketch_pairs,
+)
+from medloom.guard.split import split_documents
+from medloom.parallel import in_order
 from medloom.records import Document, TrainingRecord
-from medloom.text import text_key
+from medloom.shards import Shard, shards_of, write_shards
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_Flags = npt.NDArray[np.bool_]
 
 
-class GuardConfig(BaseModel):
-    """How test text is kept out of training."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    holdout: float = Field(default=0.2, gt=0, lt=1, description="Share of concepts (groups) held out for evaluation.")
-    near_duplicate: float = Field(
-        default=0.8, ge=0.6, le=1, description="Overlap of character 4-grams from which short texts count as duplicates."
-    )
-    ngram: int = Field(default=13, ge=3, description="Training text sharing a run of so many words with test text goes.")
-    max_per_kind: int | None = Field(
-        default=None,
-        ge=1,
-        description="Training pairs to keep of each kind of each source, drawn by seed; all if not set.",
-    )
-
-
-@dataclass
-class GuardCounts:
-    """What the guard did.
+@dataclass(frozen=True)
+class GuardTables:
+    """Where the results go.
 
     Attributes:
-        reasons: Training pairs dropped, by reason.
-        train: Training pairs kept.
-        test: Held-out pairs.
-        held_out: Held-out documents.
-        evaluation_texts: Distinct texts that training was checked against.
-        largest_tie: Documents in the largest set that equal texts keep on one side.
-        negatives: Negatives taken from training pairs that came with some, since they are evaluation texts.
+        held_out: Documents that are held out.
+        test: Their pairs.
+        train: Pairs to train on.
     """
 
-    reasons: dict[str, int] = field(default_factory=dict)
-    train: int = 0
-    test: int = 0
-    held_out: int = 0
-    evaluation_texts: int = 0
-    largest_tie: int = 0
-    negatives: int = 0
-
-    def drop(self, reason: str) -> None:
-        """Count one dropped pair."""
-        self.reasons[reason] = self.reasons.get(reason, 0) + 1
+    held_out: Path
+    test: Path
+    train: Path
 
 
-def guard(
-    documents: Callable[[], Iterable[Document]],
-    pairs: Callable[[], Iterable[TrainingRecord]],
-    config: GuardConfig,
-    seed: int,
-    counts: GuardCounts,
-) -> tuple[Iterator[Document], Iterator[TrainingRecord], Iterator[TrainingRecord]]:
+def guard(documents: Path, pairs: Path, into: GuardTables, config: GuardConfig, seed: int) -> GuardCounts:
     """Split documents and pairs by concept and clean the training side.
 
-    The inputs are factories since they are streamed more than once. The three results must be consumed in order: the
-    training pairs are checked against the held-out documents seen before them.
-
     Args:
-        documents: Yields all documents.
-        pairs: Yields all pairs.
+        documents: Table of all documents.
+        pairs: Table of all pairs.
+        into: The tables to write.
         config: Shares and thresholds.
         seed: The recipe's seed.
-        counts: Filled in while the results are consumed.
 
     Returns:
-        Held-out documents, held-out pairs, clean training pairs.
+        What was done.
+
+    Raises:
+        ArtifactError: A table is damaged.
+        WorkerError: The worker processes keep dying.
     """
-    sides, counts.largest_tie = split_sides(documents(), config.holdout, seed)
-    index = EvaluationTexts(config.near_duplicate, config.ngram)
-    held_ids: set[tuple[str, str]] = set()
-
-    def held_out() -> Iterator[Document]:
-        for document in documents():
-            if sides[document.split_key]:
-                counts.held_out += 1
-                held_ids.add((document.source, document.id))
-                index.add(texts_of(document))
-                yield document
-
-    def test() -> Iterator[TrainingRecord]:
-        for record in pairs():
-            if (record.source, record.doc_id) in held_ids:
-                counts.test += 1
-                index.add((record.query, *record.positives))
-                yield record
-        counts.evaluation_texts = len(index)
-
-    def train() -> Iterator[TrainingRecord]:
-        ours = (r for r in pairs() if (r.source, r.doc_id) not in held_ids)
-        for record in _capped(_clean(ours, index, counts), config.max_per_kind, seed, counts):
-            counts.train += 1
-            yield record
-
-    return held_out(), test(), train()
+    scratch = Path(tempfile.mkdtemp(prefix="guard-", dir=into.train.parent))
+    try:
+        work = _Guard(shards_of(documents), shards_of(pairs), config, seed, scratch)
+        work.split(into.held_out)
+        work.write_test(into.test)
+        work.write_train(into.train)
+        return work.counts
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _clean(records: Iterable[TrainingRecord], index: EvaluationTexts, counts: GuardCounts) -> Iterator[TrainingRecord]:
-    """The records that share nothing with the evaluation texts, each pair of texts once."""
-    verdicts: dict[str, str | None] = {}
-    seen: set[bytes] = set()
-    for record in records:
-        reasons = [_verdict(text, index, verdicts) for text in (record.query, *record.positives)]
-        found = next((r for r in ("exact", "near_duplicate", "ngram") if r in reasons), None)
-        pair = _rank("", record.query, record.positives[0])
-        if found:
-            counts.drop(found)
-        elif pair in seen:
-            counts.drop("repeated_pair")
-        else:
-            seen.add(pair)
-            clean = tuple(text for text in record.negatives if _verdict(text, index, verdicts) is None)
-            counts.negatives += len(record.negatives) - len(clean)
-            yield record if len(clean) == len(record.negatives) else replace(record, negatives=clean, scores=())
+class _Guard:
+    """One call of :func:`guard`."""
+
+    def __init__(
+        self, documents: Sequence[Shard], pairs: Sequence[Shard], config: GuardConfig, seed: int, scratch: Path
+    ) -> None:
+        self.counts = GuardCounts()
+        self._documents = documents
+        self._pairs = pairs
+        self._config = config
+        self._seed = seed
+        self._scratch = scratch
+        self._index = EvaluationTexts(config.near_duplicate, config.ngram, scratch / "building")
+
+    def split(self, into: Path) -> None:
+        """Choose the held-out documents, and write and index them."""
+        held, dropped, ids = self._sides()
+        held &= ~dropped
+        self.counts.held_out = int(held.sum())
+        for name, some in ((HELD_IDS, ids[held]), (DROPPED_IDS, ids[dropped])):
+            np.sort(some).tofile(self._scratch / name)
+        wanted = [(shard, shard.part(held)) for shard in self._documents if shard.part(held).any()]
+        write_shards(into, (shard.table().filter(flags) for shard, flags in wanted), Document)
+        for part in in_order(partial(sketch_documents, config=self._config), wanted, self._config.workers):
+            self._index.add_sketch(part)
+
+    def write_test(self, into: Path) -> None:
+        """Write and index the pairs of the held-out documents."""
+        write_shards(into, self._test(), TrainingRecord)
+        self.counts.evaluation_texts = len(self._index)
+        self._index.save(self._scratch / INDEX)
+        del self._index
+
+    def write_train(self, into: Path) -> None:
+        """Write the training pairs that share nothing with what was indexed."""
+        check = partial(check_pairs, config=self._config, folder=self._scratch, seed=self._seed)
+        found = list(in_order(check, self._pairs, self._config.workers))
+        codes = np.concatenate([np.empty(0, dtype=np.uint8), *(part.codes for part in found)])
+        for code, reason in enumerate(REASONS):
+            self.counts.drop(reason, int((codes == code).sum()))
+        self.counts.drop("duplicate_document", int((codes == DUPLICATE).sum()))
+        again = repeated(codes == CLEAN, [part.pairs for part in found])
+        self.counts.drop("repeated_pair", int(again.sum()))
+        keep = (codes == CLEAN) & ~again
+        for shard, part in zip(self._pairs, found, strict=True):
+            self.counts.negatives += sum(lost for place, (lost, _) in part.negatives.items() if keep[shard.start + place])
+        if self._config.max_per_kind is None:
+            self.counts.train = write_shards(into, self._in_order(keep, found), TrainingRecord)
+            return
+        chosen = drawn(keep, found, self._config.max_per_kind)
+        self.counts.drop("over_max_per_kind", int(keep.sum()) - sum(map(len, chosen)))
+        tables = (table for rows in chosen for table in self._drawn(rows, found))
+        self.counts.train = write_shards(into, tables, TrainingRecord)
+
+    def _sides(self) -> tuple[_Flags, _Flags, Hashes]:
+        """Which documents are held out, which are dropped, and a hash of each one's id."""
+        found = list(in_order(read_keys, self._documents, self._config.workers))
+        ids = np.concatenate([np.empty(0, dtype=np.uint64), *(ids for _, ids, _ in found)])
+        dropped = np.zeros(len(ids), dtype=bool)
+        ties: tuple[Places, Places] | None = None
+        if self._config.duplicates != "off":
+            alike = find_duplicates(
+                self._documents, self._config.duplicate_overlap, self._scratch / "alike", self._config.workers
+            )
+            self._count(alike, [source for _, _, sources in found for source in sources])
+            if self._config.duplicates == "drop":
+                dropped = alike.first != np.arange(len(ids))
+            else:
+                ties = alike.first, np.arange(len(ids))
+        keys = [keys for keys, _, _ in found]
+        held, self.counts.largest_tie = split_documents(keys, self._config.holdout, self._seed, ties)
+        return held, dropped, ids
+
+    def _count(self, alike: Duplicates, sources: Sequence[str]) -> None:
+        self.counts.clusters, self.counts.crowded = alike.clusters, alike.crowded
+        for place in np.flatnonzero(alike.first != np.arange(len(alike.first))).tolist():
+            name = f"{sources[place]} of {sources[alike.first[place]]}"
+            self.counts.duplicates[name] = self.counts.duplicates.get(name, 0) + 1
+
+    def _test(self) -> "Iterator[pa.Table]":
+        sketched = in_order(
+            partial(sketch_pairs, config=self._config, folder=self._scratch), self._pairs, self._config.workers
+        )
+        for shard, (part, held) in zip(self._pairs, sketched, strict=True):
+            self._index.add_sketch(part)
+            self.counts.test += int(held.sum())
+            if held.any():
+                yield shard.table().filter(held)
+
+    def _in_order(self, keep: _Flags, found: Sequence[Verdicts]) -> "Iterator[pa.Table]":
+        for shard, part in zip(self._pairs, found, strict=True):
+            flags = shard.part(keep)
+            if flags.any():
+                yield _without_negatives(shard.table(), part.negatives).filter(flags)
+
+    def _drawn(self, rows: Places, found: Sequence[Verdicts]) -> "Iterator[pa.Table]":
+        """The rows of one task, in the order of the draw."""
+        import pyarrow as pa
+
+        order = np.argsort(rows)
+        ascending = rows[order]
+        tables = []
+        for shard, part in zip(self._pairs, found, strict=True):
+            begin, end = np.searchsorted(ascending, (shard.start, shard.start + shard.rows))
+            if begin < end:
+                table = _without_negatives(shard.table(), part.negatives)
+                tables.append(table.take(ascending[begin:end] - shard.start))
+        back = np.empty(len(rows), dtype=np.int64)
+        back[order] = np.arange(len(rows))
+        if tables:
+            yield pa.concat_tables(tables).take(back)
 
 
-def _verdict(text: str, index: EvaluationTexts, memory: dict[str, str | None]) -> str | None:
-    """:meth:`EvaluationTexts.reason`, remembered for short texts, which recur (names of concepts)."""
-    if len(text) > 200:
-        return index.reason(text)
-    if text not in memory:
-        if len(memory) > 200_000:
-            memory.clear()
-        memory[text] = index.reason(text)
-    return memory[text]
+def _without_negatives(table: "pa.Table", changed: dict[int, tuple[int, list[int]]]) -> "pa.Table":
+    """The table with only those negatives left to the rows named; their scores go, since they no longer fit."""
+    import pyarrow as pa
 
-
-def _capped(
-    records: Iterable[TrainingRecord], limit: int | None, seed: int, counts: GuardCounts
-) -> Iterator[TrainingRecord]:
-    """At most ``limit`` records of each task, drawn by seeded hash, whatever order they come in."""
-    if limit is None:
-        yield from records
-        return
-    kept: dict[str, list[tuple[int, int, TrainingRecord]]] = {}
-    for number, record in enumerate(records):
-        heap = kept.setdefault(record.task, [])
-        rank = int.from_bytes(_rank(str(seed), record.task, record.query, record.positives[0]))
-        entry = (-rank, -number, record)
-        if len(heap) < limit:
-            heapq.heappush(heap, entry)
-        else:
-            heapq.heappushpop(heap, entry)
-            counts.drop("over_max_per_kind")
-    for task in sorted(kept):
-        yield from (record for _, _, record in sorted(kept[task], key=lambda e: (-e[0], -e[1])))
-
-
-def _rank(*parts: str) -> bytes:
-    """12 bytes of BLAKE2b over normalised parts."""
-    joined = "\x1f".join(text_key(p) for p in parts)
-    return text_hash(joined)
+    if not changed:
+        return table
+    records = [TrainingRecord.from_row(row) for row in table.to_pylist()]
+    for place, (_, numbers) in changed.items():
+        kept = tuple(records[place].negatives[number] for number in numbers)
+        records[place] = replace(records[place], negatives=kept, scores=())
+    return pa.Table.from_pylist([record.to_row() for record in records], table.schema)

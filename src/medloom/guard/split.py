@@ -4,36 +4,50 @@ Documents go to a side by group (concept, patient, trial, focus), and groups tha
 go together. A group's side depends on the seed and on its members alone, never on the order of the documents.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
 
-from medloom.identity import text_hash
+import numpy as np
+import numpy.typing as npt
+
+from medloom.guard.hashes import Hashes, Places, hash_of, hashes_of
 from medloom.records import Document
 from medloom.text import text_key
 
 _UNIT = 1 << 64
+_BATCH = 2_000
 
 
-class _Groups:
-    """Disjoint sets of split keys (union by smallest key, path halving)."""
+@dataclass(frozen=True)
+class Keys:
+    """What a split needs to know of some documents.
 
-    def __init__(self) -> None:
-        self._parent: dict[str, str] = {}
+    Attributes:
+        groups: The split key of each document, UTF-8 (half surrogates included).
+        hashes: A hash for each of these.
+        texts: A hash for every text of the documents.
+        owners: Number of the document, from 0, that each text is of.
+    """
 
-    def find(self, key: str) -> str:
-        parent = self._parent
-        parent.setdefault(key, key)
-        while parent[key] != key:
-            parent[key] = parent[parent[key]]
-            key = parent[key]
-        return key
+    groups: list[bytes]
+    hashes: Hashes
+    texts: Hashes
+    owners: Places
 
-    def join(self, a: str, b: str) -> None:
-        a, b = self.find(a), self.find(b)
-        if a != b:
-            self._parent[max(a, b)] = min(a, b)
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._parent)
+def keys_of(documents: Sequence[Document]) -> Keys:
+    """Read off documents what a split needs; this part of the work can be done anywhere."""
+    groups = [document.split_key for document in documents]
+    texts = [
+        (number, key) for number, document in enumerate(documents) for key in set(map(text_key, texts_of(document))) if key
+    ]
+    return Keys(
+        [group.encode("utf-8", "surrogatepass") for group in groups],
+        hashes_of(groups),
+        hashes_of(key for _, key in texts),
+        np.array([number for number, _ in texts], dtype=np.int64),
+    )
 
 
 def split_sides(documents: Iterable[Document], holdout: float, seed: int) -> tuple[dict[str, bool], int]:
@@ -48,22 +62,39 @@ def split_sides(documents: Iterable[Document], holdout: float, seed: int) -> tup
         For each :attr:`Document.split_key` whether it is held out, and the size in documents of the largest set of groups
         that equal texts tie together (a large one makes the share uneven).
     """
-    groups = _Groups()
-    owner: dict[int, str] = {}
-    sizes: dict[str, int] = {}
-    for document in documents:
-        key = document.split_key
-        groups.find(key)
-        sizes[key] = sizes.get(key, 0) + 1
-        for text in texts_of(document):
-            if words := text_key(text):
-                groups.join(key, owner.setdefault(_hash(words), key))
-    sides = {key: _hash(f"{seed}|{groups.find(key)}") < holdout * _UNIT for key in groups}
-    tied: dict[str, int] = {}
-    for key, size in sizes.items():
-        root = groups.find(key)
-        tied[root] = tied.get(root, 0) + size
-    return sides, max(tied.values(), default=0)
+    rows = iter(documents)
+    parts = list(map(keys_of, iter(lambda: list(islice(rows, _BATCH)), [])))
+    held, largest = split_documents(parts, holdout, seed)
+    groups = (group.decode("utf-8", "surrogatepass") for part in parts for group in part.groups)
+    return dict(zip(groups, held.tolist(), strict=True)), largest
+
+
+def split_documents(
+    parts: Sequence[Keys], holdout: float, seed: int, ties: tuple[Places, Places] | None = None
+) -> tuple[npt.NDArray[np.bool_], int]:
+    """Which documents are held out.
+
+    Memory: some 100 bytes a document and 16 a text.
+
+    Args:
+        parts: What is known of the documents, in order.
+        holdout: Share of the groups to hold out, 0 to 1.
+        seed: The recipe's seed.
+        ties: Numbers of documents that must stay together, pair by pair, beyond equal groups and equal texts.
+
+    Returns:
+        For each document whether it is held out, and the size in documents of the largest set that is tied together.
+    """
+    if not parts:
+        return np.zeros(0, dtype=bool), 0
+    group = np.unique(np.concatenate([part.hashes for part in parts]), return_inverse=True)[1]
+    firsts, seconds = _equal_texts(parts)
+    if ties is not None:
+        firsts, seconds = np.concatenate((firsts, ties[0])), np.concatenate((seconds, ties[1]))
+    tied = joined(group[firsts], group[seconds], int(group.max(initial=-1)) + 1)[group]
+    names = _smallest(chain.from_iterable(part.groups for part in parts), tied)
+    sides = np.array([_draw(name, seed) < holdout * _UNIT for name in names], dtype=bool)
+    return sides[tied], int(np.bincount(tied).max(initial=0))
 
 
 def texts_of(document: Document) -> Iterator[str]:
@@ -75,6 +106,36 @@ def texts_of(document: Document) -> Iterator[str]:
         yield section.text
 
 
-def _hash(text: str) -> int:
-    """64 bits of BLAKE2b: the same in every process."""
-    return int.from_bytes(text_hash(text, 8))
+def _equal_texts(parts: Sequence[Keys]) -> tuple[Places, Places]:
+    """Pairs of documents that have a text in common: each with the next one that has it."""
+    starts = np.cumsum([0, *(len(part.groups) for part in parts)])
+    texts = np.concatenate([part.texts for part in parts])
+    owners = np.concatenate([part.owners + start for part, start in zip(parts, starts, strict=False)])
+    order = np.argsort(texts, kind="stable")
+    texts, owners = texts[order], owners[order]
+    same = texts[1:] == texts[:-1]
+    return owners[:-1][same], owners[1:][same]
+
+
+def joined(firsts: Places, seconds: Places, count: int) -> Places:
+    """For each of so many things the number of the set that pairs of them join it to."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    pairs = coo_array((np.ones(len(firsts), dtype=bool), (firsts, seconds)), shape=(count, count))
+    sets: Places = connected_components(pairs, directed=False)[1].astype(np.int64)
+    return sets
+
+
+def _smallest(groups: Iterable[bytes], sets: Places) -> list[bytes]:
+    """The smallest key of each set: it names the set whatever the order of the documents."""
+    names: list[bytes | None] = [None] * (int(sets.max(initial=-1)) + 1)
+    for group, place in zip(groups, sets.tolist(), strict=True):
+        name = names[place]
+        if name is None or group < name:
+            names[place] = group
+    return [name for name in names if name is not None]
+
+
+def _draw(name: bytes, seed: int) -> int:
+    return hash_of(f"{seed}|{name.decode('utf-8', 'surrogatepass')}")

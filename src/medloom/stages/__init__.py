@@ -53,7 +53,7 @@ STAGES: tuple[Stage, ...] = (
         "guard",
         1,
         ("documents", "pairs"),
-        lambda r: r.guard.model_dump(mode="json") | {"seed": r.seed},
+        lambda r: r.guard.model_dump(mode="json", exclude={"workers"}) | {"seed": r.seed},
         nothing,
         text.guard,
     ),

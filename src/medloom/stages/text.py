@@ -2,11 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from medloom.artifacts import read_table, write_table
 from medloom.errors import StageError
 from medloom.records import Document, TrainingRecord
 from medloom.stages.base import GENERATED, HELD_OUT, PAIRS, TEST, TRAIN, Outcome, Work
+
+if TYPE_CHECKING:
+    from medloom.guard import GuardCounts
 
 
 def pairs(work: Work) -> Outcome:
@@ -39,21 +43,15 @@ def pairs(work: Work) -> Outcome:
 
 def guard(work: Work) -> Outcome:
     """Split by concept, clean and cap the training side."""
-    from medloom.guard import GuardCounts, guard
+    from medloom.guard import GuardTables, guard
 
-    documents = work.documents
-    pairs = work.inputs["pairs"] / PAIRS
-    counts = GuardCounts()
-    held_out, test, train = guard(
-        lambda: read_table(documents, Document),
-        lambda: read_table(pairs, TrainingRecord),
+    counts = guard(
+        work.documents,
+        work.inputs["pairs"] / PAIRS,
+        GuardTables(work.folder / HELD_OUT, work.folder / TEST, work.folder / TRAIN),
         work.recipe.guard,
         work.recipe.seed,
-        counts,
     )
-    write_table(work.folder / HELD_OUT, held_out, Document)
-    write_table(work.folder / TEST, test, TrainingRecord)
-    write_table(work.folder / TRAIN, train, TrainingRecord)
     for side, n in (("training", counts.train), ("held-out", counts.test)):
         if not n:
             raise StageError(
@@ -70,5 +68,15 @@ def guard(work: Work) -> Outcome:
             "evaluation_texts": counts.evaluation_texts,
             "largest_tie": counts.largest_tie,
             "negatives_removed": counts.negatives,
+            **({"duplicates": _duplicates(counts)} if work.recipe.guard.duplicates != "off" else {}),
         },
     )
+
+
+def _duplicates(counts: "GuardCounts") -> dict[str, Any]:
+    """What was found of near-duplicate documents."""
+    return {
+        "sets": counts.clusters,
+        "documents": dict(sorted(counts.duplicates.items())),
+        "crowded_buckets": counts.crowded,
+    }
