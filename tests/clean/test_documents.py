@@ -96,11 +96,12 @@ def test_licences() -> None:
         Document("4", "s", "T", "text"),
         replace(documents[1], id="5", metadata=(("licence", "MIT"), ("licence", "CC0"))),
     ]
+    documents.append(Document("6", "s", "T", "text", metadata=(("licence", "none"),)))
     clean, counts = _clean(*documents, config=CleanConfig(licences=("cc-by", "cc0")))
     assert [d.id for d in clean] == ["0", "5"]
-    assert counts.dropped == {"licence": 1, "licence_not_stated": 3}
+    assert counts.dropped == {"licence": 1, "licence_not_stated": 4}
     clean, counts = _clean(*documents, config=CleanConfig(licences=("cc-by", "not stated")))
-    assert [d.id for d in clean] == ["0", "2", "3", "4"]
+    assert [d.id for d in clean] == ["0", "2", "3", "4", "6"]
     assert counts.dropped == {"licence": 2}
 
 

@@ -13,6 +13,8 @@ from medloom.text.repair import repair
 from medloom.text.sentences import first_characters
 
 _BETWEEN = "\n\n"
+_NONE = frozenset({"", "none", NOT_STATED})
+"""How sources say that a document comes without a licence."""
 
 
 @dataclass
@@ -75,7 +77,7 @@ def _not_wanted(document: Document, config: CleanConfig) -> str | None:
         return "retracted"
     if config.licences is None:
         return None
-    stated = {licence_key(value) for name, value in document.metadata if name == "licence"} - {"", NOT_STATED}
+    stated = {licence_key(value) for name, value in document.metadata if name == "licence"} - _NONE
     if not stated:
         return None if NOT_STATED in config.licences else "licence_not_stated"
     return "licence" if stated.isdisjoint(config.licences) else None
