@@ -359,6 +359,10 @@ def test_entries_without_a_resource_and_empty_bundles(write: Write) -> None:
     entries = [{"request": {"method": "DELETE"}}, {"response": {"status": "204"}}, {"resource": note()}]
     assert len(read(write("a.json", bundle(entry=entries)))) == 1
     assert read(write("b.json", {"resourceType": "Bundle"})) == []
+    with pytest.raises(RowError, match="an entry of a bundle must be an object, found int"):
+        read(write("c.json", bundle(entry=[7])))
+    with pytest.raises(RowError, match="'resource' of an entry holds str, expected an object"):
+        read(write("d.json", bundle(entry=[{"resource": "text"}])))
 
 
 @pytest.mark.parametrize(
@@ -373,6 +377,9 @@ def test_deep_sections_and_bundles_are_survived(write: Write) -> None:
     path = write("a.json", '{"resourceType": "Composition", ' + deep[1:])
     with pytest.raises(RowError, match="over 1,000 sections"):
         read(path)
+    rejects = Rejects(None)
+    assert read(path, rejects, on_error="skip") == []
+    assert rejects.counts == {"rejected": 1}
     nested = '{"resourceType": "Bundle", "entry": [{"resource": ' * 500 + json.dumps(note()) + "}]}" * 500
     assert only(write("b.json", nested)).text == "She slept well."
 

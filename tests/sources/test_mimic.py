@@ -204,6 +204,14 @@ def test_ids_of_several_notes_of_a_stay(table: Callable[..., Path]) -> None:
     assert documents[0].sections == (Section("", "More."),)
 
 
+def test_only_the_sections_asked_for(table: Callable[..., Path]) -> None:
+    path = table("discharge.csv.gz", NOTE_COLUMNS, [note(), note(22, text="No heading.", seq=2)])
+    kept = read(path, keep=("discharge diagnosis", "chief complaint"))
+    assert [[s.heading for s in d.sections] for d in kept] == [["chief complaint", "discharge diagnosis"], []]
+    with pytest.raises(ValidationError, match="chief complaint"):
+        MimicSource.model_validate({"path": path, "keep": ["complaint"]})
+
+
 @pytest.mark.parametrize("value", [False, None])
 def test_contains_phi_cannot_be_denied(tmp_path: Path, value: bool | None) -> None:
     with pytest.raises(ValidationError, match="contains_phi is always true for mimic"):
@@ -303,14 +311,14 @@ def test_stays_of_another_release_are_refused(
 
 
 def test_bad_rows_of_notes(table: Callable[..., Path], tmp_path: Path) -> None:
-    bad = [note(subject=""), note(stay="secret"), ("", *note()[1:])]
+    bad = [note(subject=""), note(stay="secret"), ("", *note()[1:]), ("secret",)]
     path = table("discharge.csv.gz", NOTE_COLUMNS, [*bad, note()])
     with pytest.raises(RowError, match=r"line 2: column 'subject_id' is empty \(or set on_error: skip") as caught:
         read(path)
     assert "Pneumonia" not in str(caught.value)
     rejects = Rejects(tmp_path / "rejects.jsonl")
     assert [d.id for d in read(path, rejects, on_error="skip")] == ["21"]
-    assert rejects.counts == {"rejected": 3}
+    assert rejects.counts == {"rejected": 4}
     assert "column 'hadm_id' holds no whole number" in (tmp_path / "rejects.jsonl").read_text()
 
 
@@ -335,6 +343,9 @@ def test_files_that_are_not_there_or_not_it(table: Callable[..., Path], tmp_path
     other = table("other.csv.gz", ("id", "text"), [(1, "secret")])
     with pytest.raises(SourceError, match=r"no column 'note_id': give discharge.csv.gz as PhysioNet ships it"):
         read(other)
+    with pytest.raises(SourceError, match=r"is no CSV: give discharge.csv.gz"):
+        read(other.rename(tmp_path / "other.parquet"))
+    other = table("other.csv.gz", ("id", "text"), [(1, "secret")])
     notes = table("a/note/discharge.csv.gz", NOTE_COLUMNS, [note()])
     with pytest.raises(SourceError, match=r"no column 'subject_id': give admissions.csv.gz"):
         read(notes, admissions=other)

@@ -20,7 +20,7 @@ from medloom.errors import RowError, SourceError
 from medloom.records import Document
 from medloom.sources import readers
 from medloom.sources.base import Rejects, Release, SourceConfig
-from medloom.sources.mimic_sections import sections_of
+from medloom.sources.mimic_sections import SectionName, sections_of
 from medloom.sources.mimic_stays import Stays
 from medloom.sources.table import OnError, digests
 from medloom.text import clean
@@ -55,6 +55,11 @@ class MimicSource(SourceConfig):
         default=None,
         description="admissions.csv.gz of MIMIC-IV, or a folder that holds it (as hosp/admissions.csv.gz); looked for in "
         "path if that is a folder. Without it no document says whether the patient came back.",
+    )
+    keep: tuple[SectionName, ...] | None = Field(
+        default=None,
+        description="Sections to keep; all if not set, with the text of notes that have no heading. The tasks of medteb "
+        "read chief complaint, history of present illness, discharge diagnosis and discharge instructions.",
     )
     contains_phi: bool | None = Field(
         default=True, description="Always true: the agreement that every user of MIMIC signs forbids passing its text on."
@@ -137,7 +142,7 @@ class MimicSource(SourceConfig):
     def _document(self, row: dict[str, Any], where: str, path: Path, seen: set[int], stays: Stays | None) -> Document:
         if missing := [name for name in _COLUMNS if name not in row]:
             raise SourceError(f"{path} has no column {missing[0]!r}: give discharge.csv.gz as PhysioNet ships it")
-        note, subject, stay = (_identity(row.get(name), name, where) for name in ("note_id", "subject_id", "hadm_id"))
+        note, subject, stay = (_identity(row.get(name, "")) for name in ("note_id", "subject_id", "hadm_id"))
         if not note or not subject:
             raise RowError(where, f"column {'subject_id' if note else 'note_id'!r} is empty")
         if stay and not stay.isdecimal():
@@ -160,7 +165,7 @@ class MimicSource(SourceConfig):
             id=stay if first else note,
             source=self.name,
             group=subject,
-            sections=tuple(sections_of(text)),
+            sections=tuple(s for s in sections_of(text) if self.keep is None or s.heading in self.keep),
             categories=tuple(f"readmission {n} days" for n in _WITHIN_DAYS if days is not None and days <= n),
             contains_phi=True,
             revision=row.get("storetime") or "",
@@ -186,6 +191,8 @@ class MimicSource(SourceConfig):
 def _find(given: Path, name: str) -> Path | None:
     """The file itself, or the one file of that name (packed or not) in the folder."""
     if given.is_file():
+        if not given.name.lower().endswith((".csv", ".csv.gz")):
+            raise SourceError(f"{given} is no CSV: give {name}.gz as PhysioNet ships it")
         return given
     names = ("/".join((*["*"] * depth, name)) for depth in range(_DEEPEST + 1))
     found = sorted(path for pattern in names for end in ("", ".gz") for path in given.glob(pattern + end) if path.is_file())
@@ -196,12 +203,8 @@ def _find(given: Path, name: str) -> Path | None:
     return found[0] if found else None
 
 
-def _identity(value: object, name: str, where: str) -> str:
+def _identity(value: str) -> str:
     """A number as text; pandas writes whole numbers of a column with gaps as 1.0."""
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise RowError(where, f"column {name!r} holds {type(value).__name__}, expected text")
     return value.strip().removesuffix(".0")
 
 

@@ -5,15 +5,31 @@ of :data:`NAMES`, mostly with a colon and their text below, some in other spelli
 """
 
 import re
+from typing import Literal, get_args
 
 from medloom.records import Section
 
-NAMES = (
-    *("allergies", "chief complaint", "major surgical or invasive procedure", "history of present illness"),
-    *("past medical history", "social history", "family history", "physical exam", "pertinent results"),
-    *("brief hospital course", "medications on admission", "discharge medications", "discharge disposition", "facility"),
-    *("discharge diagnosis", "discharge condition", "discharge instructions", "followup instructions"),
-)
+SectionName = Literal[
+    "allergies",
+    "chief complaint",
+    "major surgical or invasive procedure",
+    "history of present illness",
+    "past medical history",
+    "social history",
+    "family history",
+    "physical exam",
+    "pertinent results",
+    "brief hospital course",
+    "medications on admission",
+    "discharge medications",
+    "discharge disposition",
+    "facility",
+    "discharge diagnosis",
+    "discharge condition",
+    "discharge instructions",
+    "followup instructions",
+]
+NAMES: tuple[str, ...] = get_args(SectionName)
 """Headings that sections get, in the template's order."""
 
 _SPELLINGS = {
