@@ -4,10 +4,10 @@ For: title - text and heading - section of notes and reports, synonym - name of 
 resources (``.json``), bulk exports (``.ndjson``), each also packed (``.gz``), and folders of them. Nothing is fetched: an
 attachment elsewhere is read if it is a Binary in the same files. Licence and citation are yours to state in the recipe.
 
-- ``DocumentReference``: its description as title, the text of its attachment (plain or HTML) and the headed sections of it.
-- ``DiagnosticReport``: the name of its code as title, the presented form and the conclusion, or else the narrative.
-- ``Composition``: title and sections.
-- ``Condition``: its name, the displays of its codes as other names, its notes as a section.
+A ``DocumentReference`` gives its description as title and the text of its attachment (plain or HTML) with the headed
+sections of it; a ``DiagnosticReport`` the name of its code as title, its presented form and its conclusion, or else its
+narrative; a ``Composition`` title and sections; a ``Condition`` its name, the displays of its codes as other names, and its
+notes as a section.
 
 Left out and counted with the rejects, though they are no errors: what was entered in error, what holds no text of a kind
 that is read (PDF, RTF, CDA), and a resource that comes a second time. The group is the patient.
