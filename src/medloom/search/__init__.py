@@ -1,0 +1,1 @@
+"""Index and query: dense, lexical, fused, re-ranked, with the evidence marked."""
