@@ -74,17 +74,41 @@ def _entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, where: str, inside:
         yield where, RowError(where, "the file in the ZIP is damaged, encrypted or packed in an unknown way"), ""
 
 
+def records_inside(rows: Iterator[Row], inside: str) -> Iterator[Row]:
+    """The rows, each page among them as the records that it holds.
+
+    Args:
+        rows: Of a table.
+        inside: Field of a page that holds its records.
+    """
+    for where, row, raw in rows:
+        held = row.get(inside) if isinstance(row, dict) else None
+        if isinstance(held, list):
+            yield from _placed(held, where)
+        else:
+            yield where, row, raw
+
+
 def _records(f: TextIO, where: str, inside: str) -> Iterator[Row]:
-    number = 0
-    for value, raw in _values(f, where):
+    for number, (value, raw) in enumerate(_values(f, where), start=1):
+        place = f"{where}, value {number}"
         held = value.get(inside) if isinstance(value, dict) else None
-        for record in held if isinstance(held, list) else [value]:
-            number += 1
-            place = f"{where}, record {number}"
-            if isinstance(record, dict):
-                yield place, record, raw if record is value else json.dumps(record)
-            else:
-                yield place, RowError(place, f"expected a JSON object of fields, found {type(record).__name__}"), raw
+        if isinstance(held, list):
+            yield from _placed(held, place)
+        else:
+            yield place, _checked(value, place), raw
+
+
+def _placed(records: list[Any], where: str) -> Iterator[Row]:
+    for number, record in enumerate(records, start=1):
+        place = f"{where}, record {number}"
+        yield place, _checked(record, place), json.dumps(record)
+
+
+def _checked(record: Any, where: str) -> dict[str, Any] | RowError:  # noqa: ANN401
+    if isinstance(record, dict):
+        return record
+    return RowError(where, f"expected a JSON object of fields, found {type(record).__name__}")
 
 
 def _values(f: TextIO, where: str) -> Iterator[tuple[Any, str]]:
