@@ -23,6 +23,7 @@ _FLOATS = word_set(
 """What is no running text."""
 _CITED = frozenset({"bibr", "ref"})
 _KEPT_LINKS = frozenset({"fig", "table", "sec", "supplementary-material", "boxed-text", "disp-formula", "app", "scheme"})
+_GONE = "gone"
 _LISTS = frozenset({"list", "def-list"})
 _ITEMS = frozenset({"list-item", "def-item"})
 _BLOCKS = frozenset({"p", "disp-quote", "boxed-text", "statement", "verse-group", "speech", *_LISTS})
@@ -30,7 +31,7 @@ _ABSTRACTS = frozenset({"", "abstract", "summary", "executive-summary", "section
 _PLAIN = frozenset({"plain-language-summary", "lay-summary", "key-points"})
 _PUBLISHED = ("epub", "pub", "ppub", "collection")
 _RETRACTING = frozenset({"retraction-forward", "retracted-by", "retraction"})
-_RETRACTED = re.compile(r"(?i)\W*(?:retracted|withdrawn)(?:\s+article)?\W*:")
+_RETRACTED = re.compile(r"(?i)\W*(?:retracted|withdrawn)(?:\s+article)?\s*[:\]]")
 _EMPTY_BRACKETS = re.compile(r"\s*[\[(]\s*(?:(?:see(?: also)?|e\.g\.|refs?\.?|reviewed in|and|[,;.–—‐−-])\s*)*[\])]")
 _BEFORE_STOP = re.compile(r"\s+([.,;:])(?=\s|$)")
 _NUMBER = re.compile(r"(?:PMC)?(\d+)(?:\.\d+)?")
@@ -193,18 +194,19 @@ def _paragraph(element: "etree._Element") -> list[str]:
 
 def _running(element: "etree._Element") -> str:
     """Text without numbers of references and footnotes, and without what they leave behind."""
-    text = inline_text(element, _leave_out(element))
-    return _BEFORE_STOP.sub(r"\1", _EMPTY_BRACKETS.sub("", text)).strip()
+    gone = _mark_links(element)
+    text = inline_text(element, _FLOATS | _LISTS | {_GONE})
+    return _BEFORE_STOP.sub(r"\1", _EMPTY_BRACKETS.sub("", text)).strip() if gone else text
 
 
-def _leave_out(element: "etree._Element") -> frozenset[str]:
-    """Rename links that are to go, so that they can be left out by name, and say which names are to go."""
-    for link in [one for one in element.iter() if name_of(one) == "xref"]:
-        if not _is_kept(link):
-            above = link.getparent()
-            target = above if above is not None and name_of(above) == "sup" and _only_links(above) else link
-            target.tag = "gone"
-    return _FLOATS | _LISTS | {"gone"}
+def _mark_links(element: "etree._Element") -> bool:
+    """Rename the links that are to go, so that they can be left out by name, and say whether there are any."""
+    links = [one for one in element.iter() if name_of(one) == "xref" and not _is_kept(one)]
+    for link in links:
+        above = link.getparent()
+        target = above if above is not None and name_of(above) == "sup" and _only_links(above) else link
+        target.tag = _GONE
+    return bool(links)
 
 
 def _is_kept(link: "etree._Element") -> bool:

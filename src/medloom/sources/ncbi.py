@@ -74,11 +74,13 @@ class Entrez:
         client: Asks.
         api: Address of the utilities.
         database: Its name.
+        interval: Seconds between two requests; what NCBI allows if None.
     """
 
     client: "Client"
     api: str
     database: str
+    interval: float | None = None
 
     def count(self, query: Mapping[str, str]) -> int:
         """How many records a search finds."""
@@ -178,7 +180,7 @@ class Entrez:
         self.client.post(
             f"{self.api.rstrip('/')}/{utility}",
             {**form, **{name: value for name, value in own.items() if value}},
-            _INTERVAL_WITH_KEY if key else _INTERVAL,
+            self.interval if self.interval is not None else _INTERVAL_WITH_KEY if key else _INTERVAL,
             check,
         )
 

@@ -13,7 +13,7 @@ _NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", 
 _MONTHS = {name: n for n, name in enumerate(_NAMES, start=1)}
 _YEAR = re.compile(r"(?<!\d)(1[5-9]\d\d|20\d\d)(?!\d)")
 _MONTH = re.compile(r"(?i)\b(jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec)[a-z]*\b(?:\s+(\d{1,2})(?!\d))?")
-_ISO = re.compile(r"\d{4}(?:-\d\d){0,2}")
+_ISO = re.compile(r"\s*((?:1[5-9]|20)\d\d)-(\d\d)(?:-(\d\d))?(?!\d)")
 
 
 def date_of(element: "etree._Element | None") -> str:
@@ -32,10 +32,8 @@ def date_of(element: "etree._Element | None") -> str:
 
 def date_in(text: str) -> str:
     """The first date of a text such as ``2019 Nov-Dec``, ``1998 Winter`` or ``2000 Dec 23-30``; empty if there is none."""
-    if iso := _ISO.match(text.strip()):
-        text_date = iso.group()
-        if len(text_date) > len("2000"):
-            return text_date
+    if iso := _ISO.match(text):
+        return iso_date(iso[1], iso[2], iso[3] or "")
     year = _YEAR.search(text)
     if year is None:
         return ""

@@ -94,8 +94,8 @@ class EntrezSource(FetchedSource):
     """A source that searches a database of NCBI, or reads its files.
 
     A subclass makes documents of records, and sets ``_database`` (its name), ``_records`` (names of the elements that are
-    records), ``_entered`` (field of the date of entry), ``_oldest`` (its first day), ``_changed`` (whether it can be asked
-    for what has changed, rather than for what is new) and ``_per_page``.
+    records), ``_entered`` (field of the date of entry), ``_oldest`` (its first day) and ``_changed`` (whether it can be
+    asked for what has changed, rather than only for what is new).
     """
 
     terms: tuple[str, ...] = Field(
@@ -109,14 +109,17 @@ class EntrezSource(FetchedSource):
         description="Which come first: the latest added, the most relevant (as the service sees it), or the latest "
         "published. Over 9,999 documents of a term come range by range, so that this holds within each.",
     )
+    page_size: int = Field(default=200, ge=1, le=1_000, description="Records asked for at once.")
     api: str = Field(default=API, description="Address of the E-utilities.")
+    interval: float | None = Field(
+        default=None, ge=0, description="Seconds between two requests; what NCBI allows (0.34, with a key 0.1) if not set."
+    )
     locked_at_once: ClassVar[int | None] = 200
     _database: ClassVar[str]
     _entered: ClassVar[str]
     _changed: ClassVar[bool]
     _records: ClassVar[tuple[str, ...]]
     _oldest: ClassVar[date]
-    _per_page: ClassVar[int]
 
     @field_validator("terms")
     @classmethod
@@ -149,7 +152,7 @@ class EntrezSource(FetchedSource):
         if start >= end:
             yield Page([], None, counts=counts, total=total)
         while start < end:
-            following = min(end, start + self._per_page)
+            following = min(end, start + self.page_size)
             batch = self._batch(entrez, found, start, following, search.term)
             done += following - start
             cursor = f"{done} {found.ids[following - 1]}" if following < end else None
@@ -159,8 +162,8 @@ class EntrezSource(FetchedSource):
     def locked_pages(self, client: "Client", wanted: Sequence[Locked], cursor: str | None) -> Iterator[Page]:
         """The documents by id, as they are now: the service has no others. Those that have vanished are not among them."""
         entrez = self._entrez(client)
-        for start in range(int(cursor or 0), len(wanted), self._per_page):
-            end = min(start + self._per_page, len(wanted))
+        for start in range(int(cursor or 0), len(wanted), self.page_size):
+            end = min(start + self.page_size, len(wanted))
             batch = self._by_ids(entrez, [self._uid(one.id) for one in wanted[start:end]], "")
             yield Page(batch.documents, str(end) if end < len(wanted) else None, batch.rejects, counts=batch.counts)
 
@@ -208,7 +211,7 @@ class EntrezSource(FetchedSource):
         return term
 
     def _entrez(self, client: "Client") -> Entrez:
-        return Entrez(client, self.api, self._database)
+        return Entrez(client, self.api, self._database, self.interval)
 
     def _searches(self, entrez: Entrez, term: str, since: date | None) -> list[Search]:
         whole = Search(term, self.most or 0)

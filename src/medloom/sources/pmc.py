@@ -62,13 +62,13 @@ class PmcSource(EntrezSource):
         description="Keep only articles under these licences; all if not set. Terms that are none of Creative Commons are "
         "'other', unstated ones 'none'.",
     )
+    page_size: int = Field(default=50, ge=1, le=500, description="Records asked for at once.")
     full_text: bool = Field(default=False, description="Keep only articles whose text is given beyond the abstract.")
     _database: ClassVar[str] = "pmc"
     _entered: ClassVar[str] = "pmcrdat"
     _changed: ClassVar[bool] = False
     _oldest: ClassVar[date] = date(1999, 1, 1)
     _records: ClassVar[tuple[str, ...]] = ("article",)
-    _per_page: ClassVar[int] = 50
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:

@@ -69,7 +69,6 @@ class PubmedSource(EntrezSource):
     _changed: ClassVar[bool] = True
     _oldest: ClassVar[date] = date(1780, 1, 1)
     _records: ClassVar[tuple[str, ...]] = RECORDS
-    _per_page: ClassVar[int] = 200
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
@@ -109,8 +108,8 @@ class PubmedSource(EntrezSource):
             yield from self._file_pages(self._local()[int(shard.value)], cursor)
         elif self.files:
             folder = cache_folder() / "pubmed"
-            md5 = _md5(client, f"{shard.value}.md5")
-            path = download(client, shard.value, folder, _FILE_INTERVAL, md5)
+            md5 = _md5(client, f"{shard.value}.md5", self._file_interval)
+            path = download(client, shard.value, folder, self._file_interval, md5)
             for page in self._file_pages(path, cursor):
                 if page.cursor is None:
                     path.unlink(missing_ok=True)
@@ -153,6 +152,10 @@ class PubmedSource(EntrezSource):
     def _uid(self, identity: str) -> str:
         return identity
 
+    @property
+    def _file_interval(self) -> float:
+        return _FILE_INTERVAL if self.interval is None else self.interval
+
     def _local(self) -> list[Path]:
         """The local files by name, so that updates come after the baseline.
 
@@ -179,7 +182,10 @@ class PubmedSource(EntrezSource):
         found: list[tuple[str, str, str]] = []
         for address in self.files:
             base = f"{address.rstrip('/')}/"
-            rows = [(m[1].decode(), (m[2] or b"").decode()) for m in _LISTED.finditer(client.get(base).body)]
+            rows = [
+                (m[1].decode(), (m[2] or b"").decode())
+                for m in _LISTED.finditer(client.get(base, interval=self._file_interval).body)
+            ]
             if not rows:
                 raise SourceError(f"source {self.name}: no .xml.gz files at {base}: check the address")
             found += [(name, base + name, day) for name, day in rows]
@@ -200,7 +206,7 @@ def _is_new(day: str, since: date | None) -> bool:
     return since is None or not day or day >= since.isoformat()
 
 
-def _md5(client: "Client", url: str) -> str:
+def _md5(client: "Client", url: str, interval: float) -> str:
     """The digest that the service states."""
     found: list[str] = []
 
@@ -210,5 +216,5 @@ def _md5(client: "Client", url: str) -> str:
             raise Again("no MD5 in the file that should state it")
         found[:] = [match[1].decode().lower()]
 
-    client.get(url, interval=_FILE_INTERVAL, check=check)
+    client.get(url, interval=interval, check=check)
     return found[0]

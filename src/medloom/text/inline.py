@@ -17,6 +17,7 @@ _FORMULAE = word_set(
 )
 """Elements in which only the elements count, not the white space between them."""
 _NO_TEXT = frozenset({"tex-math", "annotation", "annotation-xml", "inline-graphic", "graphic", "private-char", "object-id"})
+_POWERS = frozenset("0123456789-−–+")
 _BREAKS = word_set("break br p title label list-item def term td th tr caption")
 
 
@@ -66,5 +67,5 @@ def _collect(element: "etree._Element", without: frozenset[str], pieces: list[st
 
 def _is_power(raised: "etree._Element", pieces: list[str]) -> bool:
     before = next((piece for piece in reversed(pieces) if piece), "")
-    exponent = inline_text(raised)
-    return before[-1:].isdigit() and exponent[:1] in set("0123456789-−–+")
+    first = next((part.text.strip() for part in raised.iter() if part.text and part.text.strip()), "")
+    return before[-1:].isdigit() and first[:1] in _POWERS
