@@ -93,6 +93,7 @@ def _handler(running: Replica) -> type["_Handler"]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     running: Replica
 
     def do_GET(self) -> None:
