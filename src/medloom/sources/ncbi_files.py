@@ -71,7 +71,8 @@ def _pages(unit: Unit, number: int, skipped: int, take: Take, per_page: int, wit
             continue
         gone = withdrawn(record)
         if gone:
-            yield _page(batch, f"{number} {n - 1}")
+            if pending:
+                yield _page(batch, f"{number} {n - 1}")
             yield Page([], f"{number} {n}", gone=gone)
             batch, pending = Batch(), 0
             continue

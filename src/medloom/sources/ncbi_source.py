@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from io import BytesIO
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -98,12 +98,14 @@ class EntrezSource(FetchedSource):
     asked for what has changed, rather than only for what is new).
     """
 
-    terms: tuple[str, ...] = Field(
+    terms: tuple[str, ...] | dict[str, Annotated[int, Field(ge=1)]] = Field(
         default=(),
         description="Search terms in the service's own syntax, each on its own: a document carries those that it was found "
-        "by as categories.",
+        "by as categories. A mapping says of each how many documents are wanted at most.",
     )
-    most: int | None = Field(default=None, ge=1, description="Most documents of each term; all if not set.")
+    most: int | None = Field(
+        default=None, ge=1, description="Most documents of each term for which terms does not say; all if not set."
+    )
     sort: Sort = Field(
         default="added",
         description="Which come first: the latest added, the most relevant (as the service sees it), or the latest "
@@ -123,7 +125,7 @@ class EntrezSource(FetchedSource):
 
     @field_validator("terms")
     @classmethod
-    def _has_words(cls, terms: tuple[str, ...]) -> tuple[str, ...]:
+    def _has_words(cls, terms: tuple[str, ...] | dict[str, int]) -> tuple[str, ...] | dict[str, int]:
         if any(not term.strip() for term in terms):
             raise ValueError("a term is empty: leave it out")
         return terms
@@ -214,15 +216,16 @@ class EntrezSource(FetchedSource):
         return Entrez(client, self.api, self._database, self.interval)
 
     def _searches(self, entrez: Entrez, term: str, since: date | None) -> list[Search]:
-        whole = Search(term, self.most or 0)
+        most = self.terms[term] if isinstance(self.terms, dict) else self.most
+        whole = Search(term, most or 0)
         if since is not None and self._changed:
             whole = replace(whole, since=since.isoformat())
         elif since is not None:
             whole = replace(whole, first=since.isoformat(), last=_tomorrow().isoformat())
-        if self.most is not None and self.most <= LISTED:
+        if most is not None and most <= LISTED:
             return [whole]
         found: list[Search] = []
-        left = self.most
+        left = most
         for search, count in self._slices(entrez, replace(whole, take=0)):
             if left is not None:
                 search, left = replace(search, take=min(left, count)), left - count
