@@ -28,6 +28,15 @@ Data = Annotated[
     list[str] | None,
     typer.Option("--data", help="SOURCE=PATH: documents of a source, as an artifact, a run or a file. Repeatable."),
 ]
+Sources = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--source", help="Collect this source of the suite from its service first: wikipedia,pubmed,... Repeatable."
+    ),
+]
+Apis = Annotated[
+    list[str] | None, typer.Option("--api", help="SOURCE=URL: ask this mirror instead of the service. Repeatable.")
+]
 Chat = Annotated[
     str | None,
     typer.Option(
@@ -68,18 +77,31 @@ def build_(
     mode: ModeOption = "strict",
     seed: Seed = 0,
     data: Data = None,
+    source: Sources = None,
+    api: Apis = None,
+    sources_folder: Annotated[
+        Path, typer.Option(help="Folder of what is collected; gone on with, and not asked for again.")
+    ] = _OUT / "sources",
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share the collecting.")] = 1,
     task: Annotated[list[str] | None, typer.Option(help="Build only this task. Repeatable.")] = None,
     chat: Chat = None,
     as_json: AsJson = False,
 ) -> None:
-    """Build a suite from what is at hand: a folder that can be shared, with a fingerprint."""
+    """Build a suite from what is at hand or can be fetched: a folder that can be shared, with a fingerprint."""
     from medloom.bench.build import build
+    from medloom.bench.fetch import fetch_sources
     from medloom.bench.select import suite_folder
     from medloom.cli.bench_print import print_built
+    from medloom.sources.collected import How
 
     with _console() as tell:
         folder = out or suite_folder(_OUT, suite, mode, seed)
-        built = build(suite, folder, _mode(mode), seed, _data(data), task or (), _chat(chat) if chat else None, tell)
+        inputs = _data(data)
+        if source:
+            names = [name for given in source for name in given.split(",") if name]
+            how, apis = How(workers=workers), dict(_pairs(api or [], "--api"))
+            inputs += fetch_sources(suite, names, sources_folder, how, apis, tell)
+        built = build(suite, folder, _mode(mode), seed, inputs, task or (), _chat(chat) if chat else None, tell)
     rows = _built_rows(built, folder)
     if as_json:
         print(json.dumps(rows, indent=2, ensure_ascii=False))
@@ -233,12 +255,16 @@ def _precision(precision: str) -> Any:  # noqa: ANN401
 
 
 def _named(pairs: Sequence[str], option: str) -> list[tuple[str, Path]]:
+    return [(name, Path(path).expanduser()) for name, path in _pairs(pairs, option)]
+
+
+def _pairs(pairs: Sequence[str], option: str) -> list[tuple[str, str]]:
     found = []
     for pair in pairs:
-        name, sign, path = pair.partition("=")
-        if not sign or not name or not path:
-            raise MedloomError(f"{option} {pair}: write it as NAME=PATH")
-        found.append((name, Path(path).expanduser()))
+        name, sign, value = pair.partition("=")
+        if not sign or not name or not value:
+            raise MedloomError(f"{option} {pair}: write it as NAME={'URL' if option == '--api' else 'PATH'}")
+        found.append((name, value))
     return found
 
 

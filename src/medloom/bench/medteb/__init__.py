@@ -6,6 +6,7 @@ documents must hold.
 
 import logging
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from medloom.bench.base import CHAT, BuildRequest, Entry, Mode
 from medloom.bench.medteb.classification import CLASSIFICATION
@@ -13,6 +14,7 @@ from medloom.bench.medteb.clustering import CLUSTERING
 from medloom.bench.medteb.definition import Definition
 from medloom.bench.medteb.labelled import build_labelled
 from medloom.bench.medteb.material import Material
+from medloom.bench.medteb.needs import FROM_FILES, settings_for
 from medloom.bench.medteb.negatives import Vectors
 from medloom.bench.medteb.pair_classification import PAIR_CLASSIFICATION
 from medloom.bench.medteb.paired import build_paired
@@ -60,6 +62,12 @@ class MedtebSuite:
         self.description = _FULL if full else _KEPT
         self._definitions = [d for d in DEFINITIONS if full or d.kept]
         self._encoder = encoder or _neighbour_model
+
+    @property
+    def needs(self) -> dict[str, dict[str, Any]]:
+        """Of each source of its tasks, the settings that collect what they need; none where only the user has it."""
+        sources = dict.fromkeys(d.source for d in self._definitions)
+        return {s: {} if s in FROM_FILES else settings_for(s, self._definitions) for s in sources}
 
     def entries(self) -> list[Entry]:
         """The catalogue: classification, clustering, pair classification, retrieval."""
