@@ -229,6 +229,23 @@ def test_a_bad_file_in_a_zip_is_kept_apart(tmp_path: Path) -> None:
     ]
 
 
+def test_records_longer_than_what_is_read_at_once(tmp_path: Path) -> None:
+    long = study(2)
+    long["protocolSection"]["descriptionModule"]["detailedDescription"] = "tea " * 300_000
+    (tmp_path / "a.json").write_text(json.dumps([study(1), long, study(3)]))
+    assert [len(d.sections[1].text) > 1_000_000 for d in _read(tmp_path / "a.json")] == [False, True, False]
+
+
+def test_a_damaged_file_in_a_zip(tmp_path: Path) -> None:
+    path = tmp_path / "each.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.json", json.dumps(study(1)))
+        archive.writestr("b.json", json.dumps(study(2)))
+    path.write_bytes(path.read_bytes().replace(b"CARE-1", b"CARE-9"))
+    assert [d.id for d in _read(path, on_error="skip")] == ["NCT00000002"]
+    assert "is damaged, encrypted or packed" in (tmp_path / "rejects.jsonl").read_text()
+
+
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [

@@ -1,6 +1,7 @@
 """The ClinicalTrials.gov source against a replica of the registry's interface."""
 
 import copy
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -8,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.replica import Fault, Replica, replica
+from tests.replica import Answer, Fault, Replica, replica
 from tests.sources.collecting import kill_nine, plan_of, rows_of
 from tests.sources.replicas.clinicaltrials import API, Registry
 
 from medloom.collect.client import Client, ServiceError
-from medloom.collect.pages import Page, Shard
+from medloom.collect.pages import Locked, Page, Shard
 from medloom.collect.pool import collect
 from medloom.errors import SourceError
 from medloom.sources.clinicaltrials import ClinicalTrialsSource
@@ -277,3 +278,23 @@ def test_progress_knows_the_total(service: Replica, tmp_path: Path) -> None:
         assert job.prepare()
         job.work()
         assert (job.progress().total, job.progress().documents) == (N, N)
+
+
+def test_a_page_of_something_else(tmp_path: Path) -> None:
+    page = {"studies": ["secret", {"protocolSection": {"identificationModule": {"briefTitle": "Tea"}}}]}
+    with replica(lambda _: Answer(json.dumps(page).encode())) as service:
+        result = collect(plan_of(_one_term(service), tmp_path))
+    assert (result.documents, result.counts["rejected"]) == (0, 2)
+    problems = [json.loads(line)["problem"] for line in (tmp_path / "rejects.jsonl").read_text().splitlines()]
+    assert problems == ["expected a JSON object of fields, found str", "it has no NCT number"]
+
+
+def test_a_version_that_is_none_is_asked_for_again(registry: Registry, tmp_path: Path) -> None:
+    with replica(registry.answer, {0: Fault("status", 200, body=b"[]")}) as service:
+        assert collect(plan_of(_one_term(service), tmp_path)).rounds[0]["service"].startswith("2026-10-01")
+
+
+def test_ids_of_a_lock_that_are_none_of_the_registry(service: Replica, tmp_path: Path) -> None:
+    with Client() as client:
+        (page,) = _one_term(service).locked_pages(client, [Locked("7", "", "")], None)
+    assert (page.documents, page.cursor, service.requests) == ([], None, [])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.replica import Fault, Replica, replica
+from tests.replica import Answer, Fault, Replica, replica
 from tests.sources.collecting import kill_nine, plan_of, rows_of
 from tests.sources.replicas.preprints import Preprints, preprint
 
@@ -223,6 +223,13 @@ def test_categories_are_asked_for(server: Preprints, service: Replica, tmp_path:
     )
 
 
+def test_a_service_that_does_not_filter_is_filtered_here(server: Preprints, tmp_path: Path) -> None:
+    with replica(lambda request: server.answer(replace(request, query={}))) as service:
+        result = collect(plan_of(_source(service, categories=["cell biology"], **FEBRUARY), tmp_path))
+    assert {d.categories for d in rows_of(tmp_path)} == {("cell biology",)}
+    assert result.counts["another category"] > result.documents
+
+
 def test_what_is_under_another_licence_is_passed_over(server: Preprints, service: Replica, tmp_path: Path) -> None:
     doi = next(r["doi"] for r in server.records if r["version"] == "3")
     for record in server.records:
@@ -280,8 +287,9 @@ def test_kill_nine_and_go_on(busy: Preprints, tmp_path: Path) -> None:
 
 
 def test_two_workers_give_the_same_table(service: Replica, tmp_path: Path) -> None:
+    source = _source(service, posted_to=date(2018, 2, 28))
     for workers in (1, 2):
-        collect(plan_of(_source(service), tmp_path / str(workers)), workers=workers)
+        collect(plan_of(source, tmp_path / str(workers)), workers=workers)
     assert (tmp_path / "1" / "documents.parquet").read_bytes() == (tmp_path / "2" / "documents.parquet").read_bytes()
 
 
@@ -357,9 +365,10 @@ def test_a_lock_brings_the_versions_of_its_time(server: Preprints, service: Repl
 def test_bad_records_are_kept_apart(server: Preprints, service: Replica, tmp_path: Path) -> None:
     bad = [r for r in server.records if r["date"][:7] == "2018-02"][:3]
     bad[0]["doi"], bad[1]["title"], bad[2]["version"] = "none", "", None
-    server.records.append({**preprint(1), "doi": 3, "date": "2018-02-03", "title": "x", "version": "1"})
+    server.records.append(preprint(1, posted=date(2018, 2, 3)) | {"doi": 3})
+    server.records.append(preprint(2, posted=date(2018, 2, 3)) | {"abstract": "x" * 100_001})
     result = collect(plan_of(_source(service, **FEBRUARY), tmp_path))
-    assert result.counts["rejected"] == 4
+    assert result.counts["rejected"] == 5
     rejects = [json.loads(line) for line in (tmp_path / "rejects.jsonl").read_text().splitlines()]
     assert all("all categories, 2018-02-01 to 2018-02-28, record " in r["where"] for r in rejects)
 
@@ -393,6 +402,14 @@ def test_bad_records_of_files(tmp_path: Path) -> None:
     rejects = Rejects(tmp_path / "rejects.jsonl")
     assert len(list(BiorxivSource(path=tmp_path, on_error="skip").documents(rejects))) == 1
     assert rejects.counts == {"rejected": 2}
+
+
+def test_a_page_of_something_else(tmp_path: Path) -> None:
+    page = {"messages": [{"status": "ok", "total": "many"}], "collection": ["secret", preprint(1)]}
+    with replica(lambda _: Answer(json.dumps(page).encode())) as service:
+        result = collect(plan_of(_source(service, **FEBRUARY), tmp_path))
+    assert (result.documents, result.counts["rejected"]) == (1, 1)
+    assert "secret" not in json.loads((tmp_path / "rejects.jsonl").read_text())["problem"]
 
 
 def test_medrxiv_is_the_same_on_another_server(tmp_path: Path) -> None:
