@@ -421,7 +421,8 @@ def test_medrxiv_is_the_same_on_another_server(tmp_path: Path) -> None:
     assert _versions(tmp_path) == _latest(server)
     assert rows_of(tmp_path)[0].fact("url").startswith("https://www.medrxiv.org/content/10.1101/")
     assert (source.name, source.release().name, BiorxivSource().release().name) == ("medrxiv", "medRxiv", "bioRxiv")
-    assert MedrxivSource().shards(Client(), None)[0].key == "2019-06"
+    for days in ({}, {"posted_from": date(2018, 1, 1)}):
+        assert MedrxivSource(**days).shards(Client(), None)[0].key == "2019-06"
 
 
 def test_settings_that_cannot_be() -> None:

@@ -86,7 +86,7 @@ class PreprintSource(FetchedSource):
 
     @model_validator(mode="after")
     def _days_in_order(self) -> Self:
-        if self.posted_to and self.posted_to < (self.posted_from or self.opened):
+        if self.posted_to and self.posted_to < max(self.opened, self.posted_from or date.min):
             raise ValueError("posted_to lies before the first day: give a later one")
         return self
 
@@ -122,7 +122,7 @@ class PreprintSource(FetchedSource):
         """
         if self.path is not None:
             return SourceConfig.shards(self, client, since)
-        first = max(self.posted_from or self.opened, since or date.min)
+        first = max(self.opened, self.posted_from or date.min, since or date.min)
         last = self.posted_to or date.today()
         if first > last:
             raise SourceError(f"source {self.name} ends on {last}: nothing is newer; set a later posted_to")
