@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.replica import Fault, Replica, replica
 from tests.sources.collecting import plan_of, rows_of
-from tests.sources.replicas.ncbi import BASELINE, UPDATES, Ncbi
+from tests.sources.replicas.ncbi import API, BASELINE, UPDATES, Ncbi
 from tests.sources.replicas.ncbi_texts import PUBMED_SET, pubmed_record
 
 from medloom.collect.client import Client
@@ -152,6 +152,17 @@ def test_files_of_the_service_give_the_same_and_go_afterwards(
     assert result.rounds[0]["service"] == "pubmed26n1336.xml.gz, 2026-02-06"
     assert list((tmp_path / "cache" / "medloom" / "pubmed").iterdir()) == []
     assert len([r for r in service.requests if r.path in there.files]) == 8
+
+
+def test_a_lock_of_files_is_followed_by_id(service: Replica, there: Ncbi, tmp_path: Path) -> None:
+    whole = _whole(_remote(service, files=(service.url + BASELINE,)), tmp_path / "one")
+    source = _remote(service, files=(service.url + BASELINE,), api=service.url + API)
+    asked = len(service.requests)
+    result = collect(plan_of(source, tmp_path / "two", lock=tmp_path / "one" / LOCK))
+    assert result.differences is not None
+    assert result.differences.are_none
+    assert rows_of(tmp_path / "two") == whole
+    assert len([r for r in service.requests[asked:] if "id" in r.query]) == 1
 
 
 def test_a_file_that_broke_off_is_gone_on_with(service: Replica, there: Ncbi, tmp_path: Path) -> None:

@@ -28,7 +28,8 @@ _HOPELESS = re.compile(r"(?i)empty term|invalid db|not a valid|retstart")
 _EXPIRED = re.compile(rb"(?i)unable to obtain query|webenv|query_?key")
 _ROOT = re.compile(rb"<(?:PubmedArticleSet|pmc-articleset)\b")
 _END = re.compile(rb"(?:</(?:PubmedArticleSet|pmc-articleset)>|<(?:PubmedArticleSet|pmc-articleset)[^<>]*/>)\s*\Z")
-_NO_IDS = 400
+_REFUSED = 400
+"""Status of a fetch by a session that is gone, of one by ids that are all unknown, and of any with a wrong key."""
 _TRIES = 3
 _FEW = 20
 T = TypeVar("T")
@@ -127,7 +128,12 @@ class Entrez:
                     raise Again("an empty set of records")
             got[:] = [value]
 
-        self._post("efetch.fcgi", {**which, "retmode": "xml"}, check)
+        try:
+            self._post("efetch.fcgi", {**which, "retmode": "xml"}, check)
+        except ServiceError as error:
+            if error.status == _REFUSED and "id" not in which:
+                raise Expired from None
+            raise
         return got[0]
 
     def fetch_ids(self, ids: Sequence[str], read: Callable[[Response], tuple[T, int]]) -> T | None:
@@ -135,7 +141,7 @@ class Entrez:
         try:
             return self.fetch({"id": ",".join(ids)}, len(ids), read)
         except ServiceError as error:
-            if error.status != _NO_IDS:
+            if error.status != _REFUSED:
                 raise
             self.build()
             return None

@@ -119,8 +119,8 @@ class PubmedSource(EntrezSource):
             yield from super().pages(client, shard, cursor)
 
     def locked_pages(self, client: "Client", wanted: Sequence[Locked], cursor: str | None) -> Iterator[Page]:
-        """The documents by id; where files are named, out of those."""
-        if self.path is not None or self.files:
+        """The documents by id, as they are now; where local files are named, out of those."""
+        if self.path is not None:
             yield from self._locked_among_all(client, wanted, cursor)
         else:
             yield from super().locked_pages(client, wanted, cursor)

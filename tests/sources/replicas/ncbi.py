@@ -31,10 +31,13 @@ _TERMS = 40_000
 _NEWEST = date(2026, 11, 1)
 _RANGE = re.compile(r'^\((.+)\) AND \("(\d+)/(\d+)/(\d+)"\[(edat|pmcrdat)\] : "(\d+)/(\d+)/(\d+)"\[\5\]\)$', re.DOTALL)
 _OPEN = re.compile(r"^\((.+)\) AND open access\[filter\]$", re.DOTALL)
-_EXPIRED = (
-    '<?xml version="1.0" encoding="UTF-8" ?>\n<!DOCTYPE eEfetchResult PUBLIC "-//NLM//DTD efetch 20131226//EN" '
-    '"https://eutils.ncbi.nlm.nih.gov/eutils/dtd/20131226/efetch.dtd">\n<eFetchResult>\n\t<ERROR>Unable to obtain query '
-    "#1</ERROR>\n</eFetchResult>"
+HISTORY_GONE = Answer(b"<eFetchResult><ERROR>Cannot retrieve history data. query_key: 1</ERROR></eFetchResult>", 400)
+EXPIRED = Answer(
+    (
+        '<?xml version="1.0" encoding="UTF-8" ?>\n<!DOCTYPE eEfetchResult PUBLIC "-//NLM//DTD efetch 20131226//EN" '
+        '"https://eutils.ncbi.nlm.nih.gov/eutils/dtd/20131226/efetch.dtd">\n<eFetchResult>\n\t<ERROR>Unable to obtain query '
+        "#1</ERROR>\n</eFetchResult>"
+    ).encode()
 )
 RATE_LIMIT = b'{"error":"API rate limit exceeded","api-key":"127.0.0.1","count":"4","limit":"3"}'
 BACKEND = b'{"header":{"type":"esearch","version":"0.3"},"esearchresult":{"ERROR":"Search Backend failed: \nno answer"}}'
@@ -59,6 +62,7 @@ class Ncbi:
         changed: Ids of records that have been changed, with the sentence that is new; a search by day of change finds them.
         left_out: Ids that a fetch by session leaves out, and one by id gives.
         session_fetches: How many fetches a session lasts.
+        expired: Answer to a fetch by a session that has gone: in words with status 200, or status 400.
         keys: Keys that are known.
         files: By path, what the file service has.
         days: By path, the day of a file.
@@ -72,6 +76,7 @@ class Ncbi:
     changed: dict[str, str] = field(default_factory=dict)
     left_out: set[str] = field(default_factory=set)
     session_fetches: int = 1_000_000
+    expired: Answer = EXPIRED
     keys: set[str] = field(default_factory=lambda: {"known"})
     files: dict[str, bytes] = field(default_factory=dict)
     days: dict[str, str] = field(default_factory=dict)
@@ -142,7 +147,7 @@ class Ncbi:
             return self._records(query["db"], known, ids)
         session, fetches = self._sessions.get(query.get("WebEnv", ""), ([], self.session_fetches))
         if fetches >= self.session_fetches:
-            return Answer(_EXPIRED.encode())
+            return self.expired
         self._sessions[query["WebEnv"]] = (session, fetches + 1)
         start, most = int(query.get("retstart", "0")), int(query.get("retmax", "20"))
         ids = session[:_LIMIT][start : start + most]
