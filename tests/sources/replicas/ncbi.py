@@ -33,11 +33,9 @@ _RANGE = re.compile(r'^\((.+)\) AND \("(\d+)/(\d+)/(\d+)"\[(edat|pmcrdat)\] : "(
 _OPEN = re.compile(r"^\((.+)\) AND open access\[filter\]$", re.DOTALL)
 HISTORY_GONE = Answer(b"<eFetchResult><ERROR>Cannot retrieve history data. query_key: 1</ERROR></eFetchResult>", 400)
 EXPIRED = Answer(
-    (
-        '<?xml version="1.0" encoding="UTF-8" ?>\n<!DOCTYPE eEfetchResult PUBLIC "-//NLM//DTD efetch 20131226//EN" '
-        '"https://eutils.ncbi.nlm.nih.gov/eutils/dtd/20131226/efetch.dtd">\n<eFetchResult>\n\t<ERROR>Unable to obtain query '
-        "#1</ERROR>\n</eFetchResult>"
-    ).encode()
+    b'<?xml version="1.0" encoding="UTF-8" ?>\n<!DOCTYPE eEfetchResult PUBLIC "-//NLM//DTD efetch 20131226//EN" '
+    b'"https://eutils.ncbi.nlm.nih.gov/eutils/dtd/20131226/efetch.dtd">\n<eFetchResult>\n\t<ERROR>Unable to obtain query '
+    b"#1</ERROR>\n</eFetchResult>"
 )
 RATE_LIMIT = b'{"error":"API rate limit exceeded","api-key":"127.0.0.1","count":"4","limit":"3"}'
 BACKEND = b'{"header":{"type":"esearch","version":"0.3"},"esearchresult":{"ERROR":"Search Backend failed: \nno answer"}}'
