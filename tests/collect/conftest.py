@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import pytest
 from tests.replica import Answer, Fault, Replica, Request, replica
@@ -87,7 +87,7 @@ class ShopSource:
     changed: Sequence[str] = ()
     name: str = "shop"
     contains_phi: bool | None = False
-    locked_at_once: ClassVar[int | None] = 2
+    locked_at_once: int | None = 2
     interval: float = 0.0
 
     def shards(self, client: Client, since: date | None) -> Sequence[Shard]:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from medloom.bench.documents import DocumentsInput
 from medloom.bench.medteb import MedtebSuite
 from medloom.bench.medteb.needs import FROM_FILES
@@ -19,7 +21,7 @@ def fetch_sources(
     sources: Sequence[str],
     folder: Path,
     how: How,
-    apis: Mapping[str, str] | None = None,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> list[DocumentsInput]:
     """Collect the sources of a suite; what is there already is not asked for again.
@@ -29,16 +31,16 @@ def fetch_sources(
         sources: Names of sources that its tasks need.
         folder: A folder for each source is made in it.
         how: How to collect.
-        apis: Addresses of mirrors, by source.
+        settings: Of a source what is to be other than its tasks need: the address of a mirror, say.
         tell: Told of each source that is there.
 
     Raises:
         MedloomError: The suite needs no such source, or nobody but the user can have it.
         SourceError: A service cannot be reached; what was collected is kept.
     """
-    made = {source: _source(name, source, (apis or {}).get(source)) for source in dict.fromkeys(sources)}
-    if unknown := [source for source in apis or {} if source not in made]:
-        raise MedloomError(f"--api {unknown[0]}: give --source {unknown[0]} too")
+    made = {source: _source(name, source, (settings or {}).get(source, {})) for source in dict.fromkeys(sources)}
+    if unknown := [source for source in settings or {} if source not in made]:
+        raise MedloomError(f"{unknown[0]} has settings and is not to be collected: give --source {unknown[0]} too")
     found = []
     for source, config in made.items():
         with shown(source) as progress:
@@ -48,7 +50,7 @@ def fetch_sources(
     return found
 
 
-def _source(name: str, source: str, api: str | None) -> SourceConfig:
+def _source(name: str, source: str, settings: Mapping[str, Any]) -> SourceConfig:
     wanted = suite(name)
     needs = wanted.needs if isinstance(wanted, MedtebSuite) else {}
     if source not in needs:
@@ -56,10 +58,9 @@ def _source(name: str, source: str, api: str | None) -> SourceConfig:
         raise MedloomError(f"the suite {name} needs no source {source!r}: {there}")
     if source in FROM_FILES:
         raise MedloomError(f"{source} is given to you alone by its makers: name your copy with --data {source}=PATH")
-    kind = known_sources()[source]
-    settings: dict[str, Any] = dict(needs[source])
-    if api is not None:
-        if "api" not in kind.model_fields:
-            raise MedloomError(f"--api {source}: this source asks no service of its own")
-        settings["api"] = api
-    return kind.model_validate({"type": source, **settings})
+    try:
+        return known_sources()[source].model_validate({"type": source, **needs[source], **settings})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise MedloomError(f"source {source}: {f'{place}: ' if place else ''}{first['msg']}") from None

@@ -34,8 +34,11 @@ Sources = Annotated[
         "--source", help="Collect this source of the suite from its service first: wikipedia,pubmed,... Repeatable."
     ),
 ]
-Apis = Annotated[
-    list[str] | None, typer.Option("--api", help="SOURCE=URL: ask this mirror instead of the service. Repeatable.")
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", help="SOURCE.setting=value of a source that is collected: pubmed.api=URL for a mirror. Repeatable."
+    ),
 ]
 Chat = Annotated[
     str | None,
@@ -78,7 +81,7 @@ def build_(
     seed: Seed = 0,
     data: Data = None,
     source: Sources = None,
-    api: Apis = None,
+    set_: Settings = None,
     sources_folder: Annotated[
         Path, typer.Option(help="Folder of what is collected; gone on with, and not asked for again.")
     ] = _OUT / "sources",
@@ -99,8 +102,7 @@ def build_(
         inputs = _data(data)
         if source:
             names = [name for given in source for name in given.split(",") if name]
-            how, apis = How(workers=workers), dict(_pairs(api or [], "--api"))
-            inputs += fetch_sources(suite, names, sources_folder, how, apis, tell)
+            inputs += fetch_sources(suite, names, sources_folder, How(workers=workers), _settings(set_ or []), tell)
         built = build(suite, folder, _mode(mode), seed, inputs, task or (), _chat(chat) if chat else None, tell)
     rows = _built_rows(built, folder)
     if as_json:
@@ -255,16 +257,29 @@ def _precision(precision: str) -> Any:  # noqa: ANN401
 
 
 def _named(pairs: Sequence[str], option: str) -> list[tuple[str, Path]]:
-    return [(name, Path(path).expanduser()) for name, path in _pairs(pairs, option)]
-
-
-def _pairs(pairs: Sequence[str], option: str) -> list[tuple[str, str]]:
     found = []
     for pair in pairs:
-        name, sign, value = pair.partition("=")
-        if not sign or not name or not value:
-            raise MedloomError(f"{option} {pair}: write it as NAME={'URL' if option == '--api' else 'PATH'}")
-        found.append((name, value))
+        name, sign, path = pair.partition("=")
+        if not sign or not name or not path:
+            raise MedloomError(f"{option} {pair}: write it as NAME=PATH")
+        found.append((name, Path(path).expanduser()))
+    return found
+
+
+def _settings(overrides: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Settings of sources from SOURCE.setting=value."""
+    import yaml
+
+    found: dict[str, dict[str, Any]] = {}
+    for override in overrides:
+        key, sign, value = override.partition("=")
+        source, dot, name = key.partition(".")
+        if not sign or not dot or not name:
+            raise MedloomError(f"--set {override}: write it as SOURCE.setting=value, such as pubmed.api=URL")
+        try:
+            found.setdefault(source, {})[name] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise MedloomError(f"--set {override}: the value is not valid YAML") from None
     return found
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from medloom.records import Document
 
@@ -79,13 +79,7 @@ class Locked:
 
 
 class Paged(Protocol):
-    """A source that can be collected page by page.
-
-    Attributes:
-        locked_at_once: How many documents of a lock make one shard; None for all of them.
-    """
-
-    locked_at_once: ClassVar[int | None]
+    """A source that can be collected page by page."""
 
     @property
     def name(self) -> str:
@@ -94,6 +88,10 @@ class Paged(Protocol):
     @property
     def contains_phi(self) -> bool | None:
         """Whether its text is about patients who can be told from it; None where nobody has said."""
+
+    @property
+    def locked_at_once(self) -> int | None:
+        """How many documents of a lock make one shard; None for all of them."""
 
     def shards(self, client: "Client", since: date | None) -> Sequence[Shard]:
         """The parts of the source, in a fixed order.

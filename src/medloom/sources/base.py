@@ -9,7 +9,7 @@ from functools import cache
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
@@ -122,7 +122,6 @@ class SourceConfig(BaseModel):
         description="Whether the text is about patients who can be told from it; such text is kept from everything that "
         "leaves this machine until it is de-identified.",
     )
-    locked_at_once: ClassVar[int | None] = None
     _folder: Path = PrivateAttr(default_factory=Path)
 
     def model_post_init(self, context: Any, /) -> None:  # noqa: ANN401
@@ -154,6 +153,11 @@ class SourceConfig(BaseModel):
 
     def count(self) -> int | None:
         """See :class:`Source`."""
+        return None
+
+    @property
+    def locked_at_once(self) -> int | None:
+        """See :class:`medloom.collect.pages.Paged`."""
         return None
 
     def shards(self, client: "Client", since: date | None) -> Sequence[Shard]:

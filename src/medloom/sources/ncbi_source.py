@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from medloom.collect.client import Client
 
 _ALWAYS = "3000"
+_AT_ONCE = 200
 _DAY = timedelta(days=1)
 _LOG = logging.getLogger(__name__)
 Sort = Literal["added", "relevance", "pub_date"]
@@ -116,7 +117,6 @@ class EntrezSource(FetchedSource):
     interval: float | None = Field(
         default=None, ge=0, description="Seconds between two requests; what NCBI allows (0.34, with a key 0.1) if not set."
     )
-    locked_at_once: ClassVar[int | None] = 200
     _database: ClassVar[str]
     _entered: ClassVar[str]
     _changed: ClassVar[bool]
@@ -129,6 +129,11 @@ class EntrezSource(FetchedSource):
         if any(not term.strip() for term in terms):
             raise ValueError("a term is empty: leave it out")
         return terms
+
+    @property
+    def locked_at_once(self) -> int | None:
+        """Some hundred by their ids; all at once where terms are not what is collected: files are read as a whole."""
+        return _AT_ONCE if self.terms else None
 
     def shards(self, client: "Client", since: date | None) -> Sequence[Shard]:
         """One for each term, or several where more is wanted than a search gives."""

@@ -91,7 +91,7 @@ class PreprintSource(FetchedSource):
         return self
 
     @property
-    def locked_at_once(self) -> int | None:  # type: ignore[override]
+    def locked_at_once(self) -> int | None:
         """See :class:`medloom.collect.pages.Paged`; files are read once for all of a lock."""
         return _LOCKED if self.path is None else None
 
