@@ -94,6 +94,13 @@ def test_only_the_first_of_each_term_are_taken(there: Ncbi, service: Replica, tm
     assert [q["sort"] for q in searches] == ["relevance", "relevance"]
 
 
+def test_each_term_may_say_how_many_it_wants(there: Ncbi, service: Replica, tmp_path: Path) -> None:
+    rows = _whole(_source(service, terms={TERMS[0]: 3, TERMS[1]: 999}, most=5), tmp_path)
+    assert [d.id for d in rows] == there.ids(TERMS[0])[:3] + there.ids(TERMS[1])
+    with pytest.raises(ValidationError):
+        _source(service, terms={TERMS[0]: 0})
+
+
 @pytest.mark.parametrize("most", [None, 120])
 def test_more_than_a_search_gives_is_cut_by_date(
     most: int | None, there: Ncbi, service: Replica, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
