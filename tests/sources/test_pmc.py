@@ -133,6 +133,11 @@ def test_a_lock_makes_the_same_again_and_says_what_differs(there: Ncbi, service:
     assert other.differences.changed == [f"PMC{ids[9]}"]
 
 
+def test_the_release_says_which_licences_are_kept(service: Replica) -> None:
+    assert _source(service).release().licence.endswith("kept: all")
+    assert _source(service, licences=("cc0", "cc-by")).release().licence.endswith("kept: cc0, cc-by")
+
+
 def test_terms_and_files_exclude_each_other(service: Replica) -> None:
     with pytest.raises(ValidationError, match="exclude each other"):
         _source(service, path="x.xml")

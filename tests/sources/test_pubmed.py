@@ -142,6 +142,13 @@ def test_what_a_session_leaves_out_is_asked_for_by_id(there: Ncbi, service: Repl
     assert result.counts == {"found_but_not_given": 2}
 
 
+def test_what_is_asked_for_by_id_is_sifted_too(there: Ncbi, service: Replica, tmp_path: Path) -> None:
+    there.left_out = set(there.ids(TERMS[0])[:10])
+    result = collect(plan_of(_source(service, terms=TERMS[:1], mesh=("Tea",)), tmp_path))
+    assert {d.fact("mesh") for d in rows_of(tmp_path)} == {"Tea"}
+    assert result.counts == {"without_the_headings": 30 - result.documents}
+
+
 def test_a_record_that_cannot_be_read_is_found_and_kept_apart(there: Ncbi, service: Replica, tmp_path: Path) -> None:
     own = {str(n): pubmed_record(n) for n in range(1, 9)}
     own["3"] = "<PubmedArticle><MedlineCitation><PMID>3</PMID><Article></MedlineCitation></PubmedArticle>"
@@ -326,6 +333,10 @@ def test_a_search_that_makes_no_sense_ends_at_once(service: Replica, tmp_path: P
 
 def test_answers_that_never_come_end_with_an_error(there: Ncbi, tmp_path: Path) -> None:
     little = Patience(seconds=0.3, first_pause=0.01, timeout=0.5)
+    with replica(there.answer, {n: Fault(status=200, body=b"{}") for n in range(99)}) as service:
+        plan = replace(plan_of(_source(service), tmp_path / "version"), patience=little)
+        with pytest.raises(ServiceError, match="no word of the database"):
+            collect(plan)
     for number, body in enumerate((BACKEND, b"[]", b"{}", b'{"esearchresult":{}}', b"not JSON")):
         faults = {n: Fault(status=200, body=body) for n in range(1, 99)}
         with replica(there.answer, faults) as service, pytest.raises(ServiceError, match="gave no usable answer"):
@@ -339,6 +350,10 @@ def test_without_terms_or_files_there_is_nothing_to_fetch(service: Replica, tmp_
         _source(service, path="x.xml")
     with pytest.raises(ValidationError, match="a term is empty"):
         _source(service, terms=("tea", " "))
+
+
+def test_the_release_says_whose_it_is(service: Replica) -> None:
+    assert "National Library of Medicine" in _source(service).release().licence
 
 
 def test_a_term_that_finds_nothing_is_no_error(there: Ncbi, service: Replica, tmp_path: Path) -> None:
