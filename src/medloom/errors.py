@@ -44,6 +44,10 @@ class StageError(MedloomError):
     """A stage has nothing to work on, or its result cannot be trusted."""
 
 
+class SearchError(MedloomError):
+    """An index cannot be made, opened or asked, or a filter says nothing."""
+
+
 class RunLockedError(MedloomError):
     """Another run holds the same output folder."""
 
@@ -62,8 +66,8 @@ class WorkerError(MedloomError):
     def __init__(self, code: int | None, item: int) -> None:
         super().__init__(
             f"a worker process ended with {code} at part {item + 1} of the work, and so did those that took its place: "
-            "memory may have run out (set workers lower), or a script lacks if __name__ == '__main__' above its work; finished "
-            "stages are kept"
+            "memory may have run out (set workers lower), or a script does its work outside if __name__ == '__main__'; "
+            "finished stages are kept"
         )
         self.code = code
         self.item = item

@@ -27,6 +27,7 @@ class Chunk:
         group: What the document belongs to (patient, page, trial).
         facts: The document's metadata, and its categories as :data:`CATEGORY`.
         digest: Hash of all that is embedded or shown: another one means that the chunk has changed.
+        context: What the encoder sees before the text; None for title and heading in full.
     """
 
     id: str
@@ -42,12 +43,18 @@ class Chunk:
     group: str = ""
     facts: tuple[tuple[str, str], ...] = ()
     digest: str = ""
+    context: str | None = None
 
     @property
     def embedded(self) -> str:
         """The text that the encoder sees: title and heading give a chunk its context."""
-        head = " - ".join(part for part in (self.title, self.heading) if part)
+        head = heading_of(self.title, self.heading) if self.context is None else self.context
         return f"{head}\n{self.text}" if head else self.text
+
+
+def heading_of(title: str, heading: str) -> str:
+    """Title and heading in a line, whichever there are."""
+    return " - ".join(part for part in (title, heading) if part)
 
 
 @dataclass(frozen=True, slots=True)
