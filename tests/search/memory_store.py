@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from medloom.errors import SearchError
-from medloom.search.filters import facts_of, meets
+from medloom.search.filters import check_condition, facts_of, meets
 from medloom.search.lexical import Sparse, Words
 from medloom.search.records import Chunk, Filter
 from medloom.search.store import Floats, Scored, StoreSettings
@@ -52,7 +52,7 @@ class MemoryStore:
         oversample: float = 2.0,
     ) -> Scored:
         query = _unit(vector)
-        return _best({i: float(self._vectors[i] @ query) for i, chunk in self._chunks.items() if meets(chunk, where)}, k)
+        return _best({chunk.id: float(self._vectors[chunk.id] @ query) for chunk in self.chunks(where)}, k)
 
     def lexical(self, query: str, k: int, where: Filter = ()) -> Scored:
         asked = self._words.query(query)
@@ -77,6 +77,8 @@ class MemoryStore:
         return [self._chunks[i] for i in ids if i in self._chunks]
 
     def chunks(self, where: Filter = ()) -> Iterator[Chunk]:
+        for condition in where:
+            check_condition(condition)
         yield from (self._chunks[i] for i in sorted(self._chunks) if meets(self._chunks[i], where))
 
     def vectors(self, ids: Sequence[str]) -> Floats:

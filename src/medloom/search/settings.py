@@ -77,8 +77,8 @@ class IndexState(BaseModel):
             raise SearchError(f"{path} is damaged: index the documents again into another folder") from error
         if isinstance(raw, dict) and raw.get("format") != FORMAT:
             raise SearchError(
-                f"{path} has format {raw.get('format')}, this medloom reads {FORMAT}: index the documents again into another "
-                "folder"
+                f"{path} has format {raw.get('format')}, this medloom reads {FORMAT}: index the documents again into "
+                "another folder"
             )
         try:
             return cls.model_validate(raw)
