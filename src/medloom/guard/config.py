@@ -29,6 +29,12 @@ class GuardConfig(BaseModel):
     duplicate_overlap: float = Field(
         default=0.8, ge=0.5, le=1, description="Overlap of runs of three words from which documents are near-duplicates."
     )
+    common: int = Field(
+        default=20,
+        ge=2,
+        description="A text that more than so many groups hold whole (None, Home, a frequent diagnosis) is nobody's: it "
+        "ties no documents together, and counts as no test text.",
+    )
     workers: int = Field(
         default=1, ge=1, description="Processes that share the work; the result is the same whatever their number."
     )
@@ -46,6 +52,7 @@ class GuardCounts:
         evaluation_texts: Distinct texts that training was checked against.
         largest_tie: Documents in the largest set that equal texts (and near-duplicates, where asked for) keep on one side.
         negatives: Negatives taken from training pairs that came with some, since they are evaluation texts.
+        common: Distinct texts that so many groups hold that they are nobody's.
         clusters: Sets of near-duplicate documents.
         duplicates: Documents beyond the first of these sets, by their source and that of the first.
         crowded: How many groups of documents that looked alike were too large to compare all with all.
@@ -58,6 +65,7 @@ class GuardCounts:
     evaluation_texts: int = 0
     largest_tie: int = 0
     negatives: int = 0
+    common: int = 0
     clusters: int = 0
     duplicates: dict[str, int] = field(default_factory=dict)
     crowded: int = 0

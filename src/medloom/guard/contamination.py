@@ -44,10 +44,20 @@ class Sketch:
     short_texts: Hashes
 
 
-def sketch(texts: Iterable[str], ngram: int, near_duplicate: float) -> Sketch:
-    """Sketch texts for :meth:`EvaluationTexts.add_sketch`; this part of the work can be done anywhere."""
+def sketch(texts: Iterable[str], ngram: int, near_duplicate: float, common: Hashes | None = None) -> Sketch:
+    """Sketch texts for :meth:`EvaluationTexts.add_sketch`; this part of the work can be done anywhere.
+
+    Args:
+        texts: Of the held-out side.
+        ngram: As in :class:`EvaluationTexts`.
+        near_duplicate: Likewise.
+        common: Sorted hashes of texts that are nobody's, and left out.
+    """
     keys = list(dict.fromkeys(key for key in map(text_key, texts) if key))
     hashes = hashes_of(keys)
+    if common is not None and len(common):
+        somebodys = np.flatnonzero(~is_in(hashes, common))
+        keys, hashes = [keys[number] for number in somebodys.tolist()], hashes[somebodys]
     near = [number for number, key in enumerate(keys) if len(key) <= _SHORT and near_duplicate <= 1]
     runs = np.unique(run_hashes(keys, ngram)[0]) if ngram else np.empty(0, dtype=np.uint64)
     return Sketch(hashes, runs, [keys[number] for number in near], hashes[near])

@@ -24,6 +24,7 @@ from medloom.guard.duplicates import Duplicates, find_duplicates
 from medloom.guard.hashes import Hashes, Places
 from medloom.guard.parts import (
     CLEAN,
+    COMMON,
     DROPPED_IDS,
     DUPLICATE,
     HELD_IDS,
@@ -34,7 +35,7 @@ from medloom.guard.parts import (
     sketch_documents,
     sketch_pairs,
 )
-from medloom.guard.split import split_documents
+from medloom.guard.split import common_texts, split_documents
 from medloom.parallel import in_order
 from medloom.records import Document, TrainingRecord
 from medloom.shards import Shard, shards_of, write_shards
@@ -111,7 +112,9 @@ class _Guard:
             np.sort(some).tofile(self._scratch / name)
         wanted = [(shard, shard.part(held)) for shard in self._documents if shard.part(held).any()]
         write_shards(into, (shard.table().filter(flags) for shard, flags in wanted), Document)
-        for part in in_order(partial(sketch_documents, config=self._config), wanted, self._config.workers):
+        for part in in_order(
+            partial(sketch_documents, config=self._config, folder=self._scratch), wanted, self._config.workers
+        ):
             self._index.add_sketch(part)
 
     def write_test(self, into: Path) -> None:
@@ -158,7 +161,10 @@ class _Guard:
             else:
                 ties = alike.first, np.arange(len(ids))
         keys = [keys for keys, _, _ in found]
-        held, self.counts.largest_tie = split_documents(keys, self._config.holdout, self._seed, ties)
+        common = common_texts(keys, self._config.common)
+        common.tofile(self._scratch / COMMON)
+        self.counts.common = len(common)
+        held, self.counts.largest_tie = split_documents(keys, self._config.holdout, self._seed, ties, common)
         return held, dropped, ids
 
     def _count(self, alike: Duplicates, sources: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from medloom.guard.config import GuardConfig
 from medloom.guard.contamination import REASONS, EvaluationTexts, Sketch, sketch
-from medloom.guard.hashes import Hashes, hash_of, is_in
+from medloom.guard.hashes import Hashes, hash_of, hashes_of, is_in
 from medloom.guard.split import Keys, keys_of, texts_of
 from medloom.identity import text_hash
 from medloom.records import Document, TrainingRecord
@@ -20,7 +20,7 @@ from medloom.text import text_key
 CLEAN, HELD, DUPLICATE = len(REASONS), len(REASONS) + 1, len(REASONS) + 2
 """What a pair is, besides the places of :data:`~medloom.guard.contamination.REASONS`."""
 
-HELD_IDS, DROPPED_IDS, INDEX = "held", "dropped", "index"
+HELD_IDS, DROPPED_IDS, COMMON, INDEX = "held", "dropped", "common", "index"
 
 
 @dataclass(frozen=True)
@@ -51,24 +51,25 @@ def read_keys(shard: Shard) -> tuple[Keys, Hashes, list[str]]:
     return keys_of(documents), ids, [d.source for d in documents]
 
 
-def sketch_documents(part: tuple[Shard, npt.NDArray[np.bool_]], config: GuardConfig) -> Sketch:
+def sketch_documents(part: tuple[Shard, npt.NDArray[np.bool_]], config: GuardConfig, folder: Path) -> Sketch:
     """Sketch the texts of the documents that are held out."""
     shard, held = part
     documents = (document for document, is_held in zip(shard.read(Document), held.tolist(), strict=True) if is_held)
-    return sketch((text for document in documents for text in texts_of(document)), config.ngram, config.near_duplicate)
+    texts = (text for document in documents for text in texts_of(document))
+    return sketch(texts, config.ngram, config.near_duplicate, known(folder / COMMON))
 
 
 def sketch_pairs(shard: Shard, config: GuardConfig, folder: Path) -> tuple[Sketch, npt.NDArray[np.bool_]]:
     """Sketch the texts of the held-out pairs of a shard, and say which pairs these are."""
     records = shard.read(TrainingRecord)
-    held = is_in(_ids(records), known_ids(folder / HELD_IDS))
+    held = is_in(_ids(records), known(folder / HELD_IDS))
     texts = (
         text
         for record, is_held in zip(records, held.tolist(), strict=True)
         if is_held
         for text in (record.query, *record.positives)
     )
-    return sketch(texts, config.ngram, config.near_duplicate), held
+    return sketch(texts, config.ngram, config.near_duplicate, known(folder / COMMON)), held
 
 
 def check_pairs(shard: Shard, config: GuardConfig, folder: Path, seed: int) -> Verdicts:
@@ -76,14 +77,16 @@ def check_pairs(shard: Shard, config: GuardConfig, folder: Path, seed: int) -> V
     records = shard.read(TrainingRecord)
     ids = _ids(records)
     codes = np.full(len(records), CLEAN, dtype=np.uint8)
-    codes[is_in(ids, known_ids(folder / HELD_IDS))] = HELD
-    codes[is_in(ids, known_ids(folder / DROPPED_IDS))] = DUPLICATE
+    codes[is_in(ids, known(folder / HELD_IDS))] = HELD
+    codes[is_in(ids, known(folder / DROPPED_IDS))] = DUPLICATE
     ours = [(place, records[place]) for place in np.flatnonzero(codes == CLEAN).tolist()]
     keys = {text: "" for _, r in ours for text in (r.query, *r.positives, *r.negatives)}
     for text in keys:
         keys[text] = text_key(text)
     index = _index(folder / INDEX, config.near_duplicate, config.ngram)
-    found = dict(zip(keys, index.codes(list(keys.values())).tolist(), strict=True))
+    verdicts = index.codes(list(keys.values()))
+    verdicts[is_in(hashes_of(keys.values()), known(folder / COMMON))] = CLEAN
+    found = dict(zip(keys, verdicts.tolist(), strict=True))
     pairs, ranks = np.zeros(len(records), dtype=np.uint64), np.zeros(len(records), dtype=np.uint64)
     negatives: dict[int, tuple[int, list[int]]] = {}
     tasks = list(dict.fromkeys(record.task for record in records))
@@ -109,8 +112,8 @@ def id_hash(source: str, identity: str) -> int:
 
 
 @lru_cache(maxsize=4)
-def known_ids(file: Path) -> Hashes:
-    """Sorted hashes of ids, as a file of the guard holds them."""
+def known(file: Path) -> Hashes:
+    """Sorted hashes of ids or texts, as a file of the guard holds them."""
     return np.fromfile(file, dtype=np.uint64)
 
 

@@ -11,7 +11,7 @@ from itertools import chain, islice
 import numpy as np
 import numpy.typing as npt
 
-from medloom.guard.hashes import Hashes, Places, hash_of, hashes_of
+from medloom.guard.hashes import Hashes, Places, hash_of, hashes_of, is_in
 from medloom.records import Document
 from medloom.text import text_key
 
@@ -69,8 +69,33 @@ def split_sides(documents: Iterable[Document], holdout: float, seed: int) -> tup
     return dict(zip(groups, held.tolist(), strict=True)), largest
 
 
+def common_texts(parts: Sequence[Keys], most: int) -> Hashes:
+    """Sorted hashes of the texts that more than ``most`` groups hold: "None", "Home", boilerplate, frequent diagnoses.
+
+    Were they to tie their groups together, the documents of a hospital would all be on one side.
+
+    Args:
+        parts: What is known of the documents.
+        most: How many groups may share a text before it is nobody's.
+    """
+    if not parts:
+        return np.empty(0, dtype=np.uint64)
+    texts = np.concatenate([part.texts for part in parts])
+    groups = np.concatenate([part.hashes[part.owners] for part in parts])
+    order = np.lexsort((groups, texts))
+    texts, groups = texts[order], groups[order]
+    first = np.ones(len(texts), dtype=bool)
+    first[1:] = (texts[1:] != texts[:-1]) | (groups[1:] != groups[:-1])
+    found, holders = np.unique(texts[first], return_counts=True)
+    return np.asarray(found[holders > most])
+
+
 def split_documents(
-    parts: Sequence[Keys], holdout: float, seed: int, ties: tuple[Places, Places] | None = None
+    parts: Sequence[Keys],
+    holdout: float,
+    seed: int,
+    ties: tuple[Places, Places] | None = None,
+    common: Hashes | None = None,
 ) -> tuple[npt.NDArray[np.bool_], int]:
     """Which documents are held out.
 
@@ -81,6 +106,7 @@ def split_documents(
         holdout: Share of the groups to hold out, 0 to 1.
         seed: The recipe's seed.
         ties: Numbers of documents that must stay together, pair by pair, beyond equal groups and equal texts.
+        common: Sorted hashes of texts that tie nothing together.
 
     Returns:
         For each document whether it is held out, and the size in documents of the largest set that is tied together.
@@ -88,7 +114,7 @@ def split_documents(
     if not parts:
         return np.zeros(0, dtype=bool), 0
     group = np.unique(np.concatenate([part.hashes for part in parts]), return_inverse=True)[1]
-    firsts, seconds = _equal_texts(parts)
+    firsts, seconds = _equal_texts(parts, np.empty(0, dtype=np.uint64) if common is None else common)
     if ties is not None:
         firsts, seconds = np.concatenate((firsts, ties[0])), np.concatenate((seconds, ties[1]))
     tied = joined(group[firsts], group[seconds], int(group.max(initial=-1)) + 1)[group]
@@ -106,11 +132,13 @@ def texts_of(document: Document) -> Iterator[str]:
         yield section.text
 
 
-def _equal_texts(parts: Sequence[Keys]) -> tuple[Places, Places]:
-    """Pairs of documents that have a text in common: each with the next one that has it."""
+def _equal_texts(parts: Sequence[Keys], common: Hashes) -> tuple[Places, Places]:
+    """Pairs of documents that have a text in common, which is not one of nobody's: each with the next one that has it."""
     starts = np.cumsum([0, *(len(part.groups) for part in parts)])
     texts = np.concatenate([part.texts for part in parts])
     owners = np.concatenate([part.owners + start for part, start in zip(parts, starts, strict=False)])
+    somebodys = ~is_in(texts, common)
+    texts, owners = texts[somebodys], owners[somebodys]
     order = np.argsort(texts, kind="stable")
     texts, owners = texts[order], owners[order]
     same = texts[1:] == texts[:-1]

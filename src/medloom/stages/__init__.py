@@ -51,7 +51,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("pairs", 1, ("documents", "generate"), lambda r: r.pairs.model_dump(mode="json"), nothing, text.pairs),
     Stage(
         "guard",
-        1,
+        2,
         ("documents", "pairs"),
         lambda r: r.guard.model_dump(mode="json", exclude={"workers"}) | {"seed": r.seed},
         nothing,

@@ -67,6 +67,7 @@ def guard(work: Work) -> Outcome:
             "held_out_documents": counts.held_out,
             "evaluation_texts": counts.evaluation_texts,
             "largest_tie": counts.largest_tie,
+            "common_texts": counts.common,
             "negatives_removed": counts.negatives,
             **({"duplicates": _duplicates(counts)} if work.recipe.guard.duplicates != "off" else {}),
         },

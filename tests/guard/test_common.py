@@ -1,0 +1,91 @@
+"""Texts that many patients share tie nobody together, and are no test text."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from medloom.artifacts import read_table, write_table
+from medloom.guard.config import GuardConfig, GuardCounts
+from medloom.guard.guard import GuardTables, guard
+from medloom.records import Document, Section, TrainingRecord
+
+NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+Result = tuple[list[Document], list[TrainingRecord], list[TrainingRecord], GuardCounts]
+
+
+def _history(number: int) -> str:
+    return " ".join(f"{NUMBERS[(number * place + place) % 12]} {number} {place}" for place in range(1, 9))
+
+
+def _notes(patients: int) -> list[Document]:
+    """Notes whose allergies and diagnoses are those of many, and whose histories are their own."""
+    return [
+        Document(
+            id=str(number),
+            source="notes",
+            group=f"p{number}",
+            sections=(
+                Section("allergies", "None"),
+                Section("discharge diagnosis", ("Pneumonia", "Sepsis")[number % 2]),
+                Section("history of present illness", _history(number)),
+            ),
+        )
+        for number in range(patients)
+    ]
+
+
+def _pairs(notes: list[Document]) -> list[TrainingRecord]:
+    return [
+        TrainingRecord(n.sections[1].text, (n.sections[2].text,), "section_section", n.source, n.id, negatives=("None",))
+        for n in notes
+    ]
+
+
+def _guard(folder: Path, notes: list[Document], pairs: list[TrainingRecord], **settings: Any) -> Result:
+    write_table(folder / "documents.parquet", notes, Document)
+    write_table(folder / "pairs.parquet", pairs, TrainingRecord)
+    into = GuardTables(folder / "held_out.parquet", folder / "test.parquet", folder / "train.parquet")
+    counts = guard(folder / "documents.parquet", folder / "pairs.parquet", into, GuardConfig(**settings), 7)
+    test, train = (list(read_table(path, TrainingRecord)) for path in (into.test, into.train))
+    return list(read_table(into.held_out, Document)), test, train, counts
+
+
+def test_notes_of_one_hospital_are_split_and_trained_on(tmp_path: Path) -> None:
+    notes = _notes(100)
+    held_out, test, train, counts = _guard(tmp_path, notes, _pairs(notes), holdout=0.3)
+    assert 15 <= len(held_out) == len(test) <= 45
+    assert len(train) == 100 - len(test)
+    assert {record.query for record in train} == {"Pneumonia", "Sepsis"}
+    assert {record.negatives for record in train} == {("None",)}
+    assert (counts.common, counts.largest_tie, counts.reasons) == (3, 1, {})
+
+
+def test_up_to_the_limit_a_text_still_ties(tmp_path: Path) -> None:
+    notes = _notes(20)
+    held_out, _, _, counts = _guard(tmp_path, notes, _pairs(notes))
+    assert len(held_out) in (0, 20)
+    assert (counts.common, counts.largest_tie) == (0, 20)
+
+
+def test_it_is_groups_that_count_not_documents(tmp_path: Path) -> None:
+    notes = [Document(str(n), "s", text="None", group=f"p{n % 3}") for n in range(60)]
+    assert _guard(tmp_path, notes, [])[3].common == 0
+
+
+def test_a_history_of_one_patient_stays_test_text(tmp_path: Path) -> None:
+    notes = _notes(100)
+    held, _, _, _ = _guard(tmp_path, notes, _pairs(notes), holdout=0.3)
+    theirs = next(d for d in notes if d.id not in {h.id for h in held})
+    leak = TrainingRecord("Pneumonia", (held[0].sections[2].text,), "section_section", "notes", theirs.id)
+    _, _, train, counts = _guard(tmp_path, notes, [*_pairs(notes), leak], holdout=0.3)
+    assert counts.reasons == {"exact": 1}
+    assert leak not in train
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_limit_is_a_setting_and_workers_change_nothing(tmp_path: Path, workers: int) -> None:
+    notes = _notes(12)
+    held_out, _, train, counts = _guard(tmp_path, notes, _pairs(notes), holdout=0.4, common=5, workers=workers)
+    assert counts.common == 3
+    assert len(held_out) + len(train) == 12
