@@ -14,6 +14,7 @@ from medloom.cli.collect import collect, sources
 from medloom.cli.deid import deid
 from medloom.cli.doctor import doctor
 from medloom.cli.generate import generate
+from medloom.cli.index import index
 from medloom.cli.mine import export_triplets, mine
 from medloom.cli.run import recipes, run
 from medloom.errors import MedloomError
@@ -34,6 +35,7 @@ app.command()(deid)
 app.command()(generate)
 app.command()(mine)
 app.command("export-triplets")(export_triplets)
+app.command()(index)
 app.command()(doctor)
 app.add_typer(bench, name="bench")
 

@@ -25,6 +25,7 @@ class Index:
         store: Its chunks.
         encoder: The model that its vectors are of.
         contains_phi: Whether it holds text about patients who can be told from it; None where nobody has said.
+        generation: Which state of it was opened.
     """
 
     folder: Path
@@ -32,6 +33,13 @@ class Index:
     store: VectorStore
     encoder: Encoder
     contains_phi: bool | None = None
+    generation: int = 1
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether an update has been finished since this was opened: open it again to search what it brought."""
+        state = IndexState.read(self.folder)
+        return state is not None and state.generation != self.generation
 
     def embed(self, texts: Sequence[str], role: Role = "query", label: str | None = None) -> Floats:
         """Vectors as the index keeps them, of unit length, float32, shape (n, settings.dimensions)."""
@@ -70,7 +78,14 @@ def open_index(path: str | Path, model: str | Path | Encoder | None = None) -> I
     given = settings.model if model is None else model
     encoder = load_encoder(given, settings.precision) if isinstance(given, str | Path) else given
     check_model(settings, encoder)
-    return Index(folder, settings, open_store(folder, state), encoder, state.contains_phi)
+    try:
+        store = open_store(folder, state)
+    except SearchError:
+        newer = IndexState.read(folder)
+        if newer is None or newer.generation == state.generation:
+            raise
+        state, store = newer, open_store(folder, newer)
+    return Index(folder, settings, store, encoder, state.contains_phi, state.generation)
 
 
 def check_model(settings: IndexSettings, encoder: Encoder) -> None:

@@ -1,6 +1,8 @@
 """Chunks in a folder: Qdrant's engine inside this process."""
 
+import os
 import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +12,7 @@ import numpy as np
 
 from medloom.errors import SearchError
 from medloom.search import payload as layout
+from medloom.search.generations import copy_folder
 from medloom.search.lexical import Words, missing_extra
 from medloom.search.records import Chunk, Filter
 from medloom.search.store import Floats, Scored, StoreSettings
@@ -32,10 +35,17 @@ class EdgeStore:
         shard: An open shard.
         folder: Where it lies, for errors.
         settings: What it was made for.
+        copy: The temporary folder that the shard lies in, if it is a copy.
     """
 
-    def __init__(self, shard: "EdgeShard", folder: Path, settings: StoreSettings) -> None:
-        self._shard, self._folder, self._settings = shard, folder, settings
+    def __init__(
+        self,
+        shard: "EdgeShard",
+        folder: Path,
+        settings: StoreSettings,
+        copy: "tempfile.TemporaryDirectory[str] | None" = None,
+    ) -> None:
+        self._shard, self._folder, self._settings, self._copy = shard, folder, settings, copy
         self._words = Words(settings.average_words)
         self._indexed = set(shard.info().payload_schema)
 
@@ -55,14 +65,22 @@ class EdgeStore:
 
     @classmethod
     def open(cls, folder: Path, settings: StoreSettings) -> Self:
-        """Open a store.
+        """Open a store. The engine wants to write where it reads: of a folder that is read-only, a copy is opened.
 
         Raises:
             SearchError: The extra ``search`` is not installed, or the store is gone or damaged.
         """
         edge = _library()
+        path = folder / _SHARD
+        if not path.is_dir():
+            raise SearchError(f"the store in {folder} is gone: index the documents again into another folder")
+        copy: tempfile.TemporaryDirectory[str] | None = None
         with _engine_errors(folder):
-            return cls(edge.EdgeShard.load(str(folder / _SHARD)), folder, settings)
+            if not os.access(path, os.W_OK):
+                copy = tempfile.TemporaryDirectory(prefix="medloom-index-")
+                copy_folder(path, Path(copy.name) / _SHARD)
+                path = Path(copy.name) / _SHARD
+            return cls(edge.EdgeShard.load(str(path)), folder, settings, copy)
 
     @property
     def settings(self) -> StoreSettings:
@@ -187,6 +205,8 @@ class EdgeStore:
         """See :class:`medloom.search.store.VectorStore`."""
         with _engine_errors(self._folder):
             self._shard.close()
+            if self._copy is not None:
+                self._copy.cleanup()
 
     def _point(self, chunk: Chunk, vector: Floats, tokens: Floats | None) -> "Point":
         edge = _library()

@@ -1,10 +1,12 @@
 """Chunks in a Qdrant cluster, for those who outgrow one machine."""
 
+import ipaddress
 import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -48,12 +50,8 @@ class RemoteStore:
         Raises:
             SearchError: The cluster has one of that name, cannot be reached, or refuses.
         """
+        refuse_taken(client, collection)
         with _cluster_errors(collection):
-            if client.collection_exists(collection):
-                raise SearchError(
-                    f"the cluster has a collection {collection!r} already, which is not of this index: give another "
-                    "--collection"
-                )
             client.create_collection(collection, **_config(settings))
         return cls(client, collection, settings)
 
@@ -233,6 +231,39 @@ def connect(address: str) -> "QdrantClient":
         return QdrantClient(url=address, api_key=key, timeout=_TIMEOUT, check_compatibility=False)
     except ValueError as error:
         raise SearchError("--store: give the address of a Qdrant cluster, such as http://localhost:6333") from error
+
+
+def is_safe(address: str) -> bool:
+    """Whether text that may be about patients can go to an address: it is encrypted, or does not leave this machine."""
+    host = urlsplit(address).hostname or ""
+    try:
+        local = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = host == "localhost"
+    return local or address.startswith("https://")
+
+
+def refuse_taken(client: "QdrantClient", collection: str) -> None:
+    """Refuse a collection's name that the cluster has already.
+
+    Raises:
+        SearchError: It has, or it cannot be reached.
+    """
+    with _cluster_errors(collection):
+        if client.collection_exists(collection):
+            raise SearchError(
+                f"the cluster has a collection {collection!r} already, which is not of this index: give another --collection"
+            )
+
+
+def remove(client: "QdrantClient", collection: str) -> None:
+    """Take a collection out of the cluster, if it is there.
+
+    Raises:
+        SearchError: The cluster cannot be reached, or refuses.
+    """
+    with _cluster_errors(collection):
+        client.delete_collection(collection)
 
 
 def _config(settings: StoreSettings) -> dict[str, Any]:
