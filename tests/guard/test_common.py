@@ -62,10 +62,39 @@ def test_notes_of_one_hospital_are_split_and_trained_on(tmp_path: Path) -> None:
 
 
 def test_up_to_the_limit_a_text_still_ties(tmp_path: Path) -> None:
+    letters = [Document(str(number), "letters", text="No findings.") for number in range(21)]
+    few, many = (_guard(tmp_path, letters[:n], [])[3] for n in (20, 21))
+    assert (few.common, few.largest_tie) == (0, 20)
+    assert (many.common, many.largest_tie) == (1, 1)
+
+
+def test_a_diagnosis_of_a_few_patients_ties_none_of_them_and_may_be_asked_with(tmp_path: Path) -> None:
     notes = _notes(20)
-    held_out, _, _, counts = _guard(tmp_path, notes, _pairs(notes))
-    assert len(held_out) in (0, 20)
-    assert (counts.common, counts.largest_tie) == (0, 20)
+    held_out, test, train, counts = _guard(tmp_path, notes, _pairs(notes), holdout=0.4)
+    assert (counts.common, counts.largest_tie, counts.reasons) == (0, 1, {})
+    assert 0 < len(held_out) == len(test) < 20
+    assert {record.query for record in train} == {record.query for record in test} == {"Pneumonia", "Sepsis"}
+    answers = [TrainingRecord(p.positives[0], (p.query,), p.kind, p.source, p.doc_id) for p in _pairs(notes)]
+    _, _, train, counts = _guard(tmp_path, notes, answers, holdout=0.4)
+    assert (train, counts.reasons) == ([], {"exact": 20 - len(test)})
+
+
+def test_a_name_that_is_a_diagnosis_too_is_no_label(tmp_path: Path) -> None:
+    notes = _notes(20)
+    concepts = [Document(f"c{n}", "terms", "Pneumonia", f"Definition {n}.") for n in range(2)]
+    held, _, train, counts = _guard(tmp_path, [*notes, *concepts], _pairs(notes), holdout=0.5)
+    if any(d.source == "terms" for d in held):
+        assert {record.query for record in train} == {"Sepsis"}
+        assert counts.reasons["exact"] > 0
+    assert counts.largest_tie == 2
+
+
+def test_the_larger_part_of_a_document_ties_it(tmp_path: Path) -> None:
+    same = " ".join(NUMBERS)
+    papers = [Document(str(n), "s", sections=(Section("a", same), Section("b", f"own {n}"))) for n in range(6)]
+    assert _guard(tmp_path, papers, [])[3].largest_tie == 6
+    papers = [Document(str(n), "s", sections=(Section("a", "in all"), Section("b", f"{same} {n}"))) for n in range(6)]
+    assert _guard(tmp_path, papers, [])[3].largest_tie == 1
 
 
 def test_it_is_groups_that_count_not_documents(tmp_path: Path) -> None:

@@ -29,13 +29,14 @@ from medloom.guard.parts import (
     DUPLICATE,
     HELD_IDS,
     INDEX,
+    LABELS,
     Verdicts,
     check_pairs,
     read_keys,
     sketch_documents,
     sketch_pairs,
 )
-from medloom.guard.split import common_texts, split_documents
+from medloom.guard.split import common_texts, shared_labels, split_documents
 from medloom.parallel import in_order
 from medloom.records import Document, TrainingRecord
 from medloom.shards import Shard, shards_of, write_shards
@@ -147,7 +148,7 @@ class _Guard:
 
     def _sides(self) -> tuple[_Flags, _Flags, Hashes]:
         """Which documents are held out, which are dropped, and a hash of each one's id."""
-        found = list(in_order(read_keys, self._documents, self._config.workers))
+        found = list(in_order(partial(read_keys, config=self._config), self._documents, self._config.workers))
         ids = np.concatenate([np.empty(0, dtype=np.uint64), *(ids for _, ids, _ in found)])
         dropped = np.zeros(len(ids), dtype=bool)
         ties: tuple[Places, Places] | None = None
@@ -163,6 +164,7 @@ class _Guard:
         keys = [keys for keys, _, _ in found]
         common = common_texts(keys, self._config.common)
         common.tofile(self._scratch / COMMON)
+        shared_labels(keys).tofile(self._scratch / LABELS)
         self.counts.common = len(common)
         held, self.counts.largest_tie = split_documents(keys, self._config.holdout, self._seed, ties, common)
         return held, dropped, ids

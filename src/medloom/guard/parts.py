@@ -20,7 +20,7 @@ from medloom.text import text_key
 CLEAN, HELD, DUPLICATE = len(REASONS), len(REASONS) + 1, len(REASONS) + 2
 """What a pair is, besides the places of :data:`~medloom.guard.contamination.REASONS`."""
 
-HELD_IDS, DROPPED_IDS, COMMON, INDEX = "held", "dropped", "common", "index"
+HELD_IDS, DROPPED_IDS, COMMON, LABELS, INDEX = "held", "dropped", "common", "labels", "index"
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,11 @@ class Verdicts:
     negatives: dict[int, tuple[int, list[int]]] = field(default_factory=dict)
 
 
-def read_keys(shard: Shard) -> tuple[Keys, Hashes, list[str]]:
+def read_keys(shard: Shard, config: GuardConfig) -> tuple[Keys, Hashes, list[str]]:
     """What the split needs of a shard of documents, a hash for each id, and each document's source."""
     documents = shard.read(Document)
     ids = np.array([id_hash(d.source, d.id) for d in documents], dtype=np.uint64)
-    return keys_of(documents), ids, [d.source for d in documents]
+    return keys_of(documents, config.ngram), ids, [d.source for d in documents]
 
 
 def sketch_documents(part: tuple[Shard, npt.NDArray[np.bool_]], config: GuardConfig, folder: Path) -> Sketch:
@@ -73,7 +73,10 @@ def sketch_pairs(shard: Shard, config: GuardConfig, folder: Path) -> tuple[Sketc
 
 
 def check_pairs(shard: Shard, config: GuardConfig, folder: Path, seed: int) -> Verdicts:
-    """Compare the training pairs of a shard with the evaluation texts."""
+    """Compare the training pairs of a shard with the evaluation texts.
+
+    A pair may ask with a short section that several groups share, though it is test text: it may not answer with one.
+    """
     records = shard.read(TrainingRecord)
     ids = _ids(records)
     codes = np.full(len(records), CLEAN, dtype=np.uint8)
@@ -85,13 +88,16 @@ def check_pairs(shard: Shard, config: GuardConfig, folder: Path, seed: int) -> V
         keys[text] = text_key(text)
     index = _index(folder / INDEX, config.near_duplicate, config.ngram)
     verdicts = index.codes(list(keys.values()))
-    verdicts[is_in(hashes_of(keys.values()), known(folder / COMMON))] = CLEAN
+    hashes = hashes_of(keys.values())
+    verdicts[is_in(hashes, known(folder / COMMON))] = CLEAN
     found = dict(zip(keys, verdicts.tolist(), strict=True))
+    label = dict(zip(keys, is_in(hashes, known(folder / LABELS)).tolist(), strict=True))
     pairs, ranks = np.zeros(len(records), dtype=np.uint64), np.zeros(len(records), dtype=np.uint64)
     negatives: dict[int, tuple[int, list[int]]] = {}
     tasks = list(dict.fromkeys(record.task for record in records))
     for place, record in ours:
-        codes[place] = min(found[text] for text in (record.query, *record.positives))
+        asks = CLEAN if label[record.query] else found[record.query]
+        codes[place] = min(asks, *(found[text] for text in record.positives))
         if codes[place] != CLEAN:
             continue
         texts = keys[record.query], keys[record.positives[0]]
