@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from medloom.guard.hash_set import HashSet
 from medloom.guard.hashes import Hashes, hashes_of, is_in, run_hashes
-from medloom.guard.short import ShortTexts
+from medloom.guard.short import ShortSketch, ShortTexts, joined_sketches
 from medloom.text import text_key
 
 Reason = Literal["exact", "near_duplicate", "ngram"]
@@ -34,13 +34,13 @@ class Sketch:
     Attributes:
         texts: A hash for each different text.
         runs: A hash for each different run of words.
-        short: The short texts, normalised.
+        short: Sketches of the short texts.
         short_texts: A hash for each of the short texts.
     """
 
     texts: Hashes
     runs: Hashes
-    short: list[str]
+    short: ShortSketch
     short_texts: Hashes
 
 
@@ -60,7 +60,8 @@ def sketch(texts: Iterable[str], ngram: int, near_duplicate: float, common: Hash
         keys, hashes = [keys[number] for number in somebodys.tolist()], hashes[somebodys]
     near = [number for number, key in enumerate(keys) if len(key) <= _SHORT and near_duplicate <= 1]
     runs = np.unique(run_hashes(keys, ngram)[0]) if ngram else np.empty(0, dtype=np.uint64)
-    return Sketch(hashes, runs, [keys[number] for number in near], hashes[near])
+    short = ShortSketch.of([keys[number] for number in near], near_duplicate)
+    return Sketch(hashes, runs, short, hashes[np.array(near, dtype=np.int64)])
 
 
 class EvaluationTexts:
@@ -77,7 +78,7 @@ class EvaluationTexts:
         self._n = ngram
         self._texts = HashSet(folder and folder / "texts")
         self._runs = HashSet(folder and folder / "runs")
-        self._short: list[str] = []
+        self._short: list[ShortSketch] = []
         self._short_texts: list[Hashes] = []
         self._near: ShortTexts | None = None
 
@@ -89,8 +90,8 @@ class EvaluationTexts:
         """Index texts that were sketched elsewhere with the same settings."""
         self._texts.add(part.texts)
         self._runs.add(part.runs)
-        if part.short:
-            self._short += part.short
+        if len(part.short_texts):
+            self._short.append(part.short)
             self._short_texts.append(part.short_texts)
             self._near = None
 
@@ -139,9 +140,9 @@ class EvaluationTexts:
 
     def _short_index(self) -> ShortTexts:
         if self._near is None:
-            hashes = np.concatenate(self._short_texts) if self._short_texts else np.empty(0, dtype=np.uint64)
+            hashes = np.concatenate([np.empty(0, dtype=np.uint64), *self._short_texts])
             first = np.sort(np.unique(hashes, return_index=True)[1])
-            self._short = [self._short[n] for n in first]
-            self._short_texts = [hashes[first]]
-            self._near = ShortTexts.build(self._short, self._threshold)
+            short = joined_sketches(self._short, self._threshold).only(first)
+            self._short, self._short_texts = [short], [hashes[first]]
+            self._near = ShortTexts(short, self._threshold)
         return self._near

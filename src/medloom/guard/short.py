@@ -1,78 +1,101 @@
-"""Near-duplicates among short texts: every pair above a threshold, found exactly and without comparing all with all.
+"""Near-duplicates among short texts, by their sets of character 4-grams, in time that grows with the texts alone.
 
-Two sets whose Jaccard overlap is at least t share one of their rarest elements: of a set of n, one of the first
-n - ceil(t n) + 1, in an order that is the same for all sets (prefix filter: Chaudhuri et al. 2006; Bayardo et al. 2007,
-"Scaling up all pairs similarity search"). With the rarest first, what thousands of texts have in common (a template, a
-common phrase) does not bring them together, which sketches cannot avoid.
+Sketches (MinHash: Broder 1997) bring texts together that share a band of theirs; there are as many bands as find two texts
+at the threshold with a chance of at least 0.999. What was brought together is compared in full.
+
+Where thousands of texts are nearly equal (a template filled in differently), a band would bring all of them together. So
+there is a most for each band, those whose next band is nearest, and a most for each text, those that share most bands; only
+beyond these a near-duplicate can be missed more easily.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from medloom.guard.hashes import Hashes, Places, gram_hashes
 
-_BATCH = 4_096
+_MOST_SLOTS, _MOST_ROWS = 384, 16
+_MISSED = 0.001
+_SEED = 42
+_BASE = np.uint64(0x9E3779B97F4A7C15)
+_NEXT_BITS = 24
+_NEXT = np.uint64((1 << _NEXT_BITS) - 1)
+_WINDOW = 64
+_ROUNDS = ((0, 4), (4, 64))
+_BATCH = 2_048
 _CHUNK = 2_000_000
-_SLACK = 1e-9
-_FILES = ("codes", "ranks", "grams", "starts", "texts", "firsts")
-_Ints = npt.NDArray[np.int32]
+_FILES = ("bands", "texts", "grams", "starts")
+_Matrix = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class ShortSketch:
+    """Sketches of some short texts.
+
+    Attributes:
+        bands: Hashes of the bands of each sketch, [texts, bands]: 40 bits of the band, then 24 of the next one.
+        grams: 32 bits of the hash of each gram, one text after the other, sorted within a text.
+        sizes: How many grams each text has.
+    """
+
+    bands: _Matrix
+    grams: npt.NDArray[np.uint32]
+    sizes: Places
+
+    @classmethod
+    def of(cls, keys: Sequence[str], threshold: float) -> Self:
+        """Sketch texts, given as :func:`~medloom.text.text_key` gives them, none empty."""
+        from rensa import RMinHash
+
+        rows, bands = shape_of(threshold)
+        if not keys:
+            return cls(np.empty((0, bands), dtype=np.uint64), np.empty(0, dtype=np.uint32), np.empty(0, dtype=np.int64))
+        grams, starts = gram_hashes(keys)
+        sketches: Any = RMinHash.digest_matrix_from_flat_token_hashes(grams, starts.astype(np.uint64), rows * bands, _SEED)
+        slots = np.array(sketches.to_rows(), dtype=np.uint64).reshape(len(keys), bands, rows)
+        mixed = np.zeros((len(keys), bands), dtype=np.uint64)
+        for row in range(rows):
+            mixed = (mixed + slots[:, :, row]) * _BASE
+            mixed ^= mixed >> np.uint64(29)
+        following = np.roll(mixed, -1, axis=1) >> np.uint64(64 - _NEXT_BITS)
+        return cls((mixed & ~_NEXT) | following, (grams >> np.uint64(32)).astype(np.uint32), np.diff(starts))
+
+    def only(self, places: Places) -> "ShortSketch":
+        """Some of the texts, in ascending order."""
+        wanted = np.zeros(len(self.sizes), dtype=bool)
+        wanted[places] = True
+        return ShortSketch(self.bands[wanted], self.grams[np.repeat(wanted, self.sizes)], self.sizes[wanted])
 
 
 class ShortTexts:
-    """An index of short texts by their sets of character 4-grams.
+    """An index of short texts.
 
     Args:
+        sketches: Of the texts, each different.
         threshold: Jaccard overlap, above 0 to 1, from which two texts are near-duplicates.
     """
 
-    def __init__(self, threshold: float) -> None:
+    def __init__(self, sketches: ShortSketch, threshold: float) -> None:
         self._threshold = threshold
-        self._codes: Hashes = np.empty(0, dtype=np.uint64)
-        self._ranks: _Ints = np.empty(0, dtype=np.int32)
-        self._grams: _Ints = np.empty(0, dtype=np.int32)
-        self._starts: Places = np.zeros(1, dtype=np.int64)
-        self._texts: _Ints = np.empty(0, dtype=np.int32)
-        self._firsts: Places = np.zeros(1, dtype=np.int64)
+        order = np.argsort(sketches.bands, axis=0, kind="stable")
+        self._bands = np.ascontiguousarray(np.take_along_axis(sketches.bands, order, axis=0).T)
+        self._texts = np.ascontiguousarray(order.T.astype(np.int32))
+        self._grams = sketches.grams
+        self._starts = np.concatenate(([0], np.cumsum(sketches.sizes)))
 
-    @classmethod
-    def build(cls, keys: list[str], threshold: float) -> Self:
-        """Index texts, given as :func:`~medloom.text.text_key` gives them, none empty."""
-        index = cls(threshold)
-        if not keys:
-            return index
-        index._codes, frequencies = _vocabulary(keys)
-        order = np.argsort(frequencies, kind="stable")
-        index._ranks = np.empty(len(order), dtype=np.int32)
-        index._ranks[order] = np.arange(len(order), dtype=np.int32)
-        grams, sizes, rare, owners = [], [], [], []
-        number = 0
-        for batch in _batches(keys):
-            ranks, starts = index._ranked(batch)
-            prefix = index._prefix(starts)
-            grams.append(ranks)
-            sizes.append(np.diff(starts))
-            rare.append(ranks[prefix])
-            owners.append((number + _owners(starts)[prefix]).astype(np.int32))
-            number += len(batch)
-        index._grams = np.concatenate(grams)
-        index._starts = np.concatenate(([0], np.cumsum(np.concatenate(sizes))))
-        joined = np.concatenate(rare)
-        index._texts = np.concatenate(owners)[np.argsort(joined, kind="stable")]
-        index._firsts = np.concatenate(([0], np.cumsum(np.bincount(joined, minlength=len(order)))))
-        return index
-
-    def near(self, keys: list[str]) -> npt.NDArray[np.bool_]:
+    def near(self, keys: Sequence[str]) -> npt.NDArray[np.bool_]:
         """Whether each text (none empty) is a near-duplicate of an indexed one."""
         found = np.zeros(len(keys), dtype=bool)
-        if not len(self._codes):
-            return found
-        for begin in range(0, len(keys), _BATCH):
-            part = slice(begin, begin + _BATCH)
-            found[part] = self._near(keys[part])
+        if self._texts.shape[1]:
+            for begin in range(0, len(keys), _BATCH):
+                part = slice(begin, begin + _BATCH)
+                found[part] = self._near(ShortSketch.of(keys[part], self._threshold))
         return found
 
     def save(self, folder: Path) -> None:
@@ -84,92 +107,86 @@ class ShortTexts:
     @classmethod
     def load(cls, folder: Path, threshold: float) -> Self:
         """What :meth:`save` wrote, left on the disk until it is needed."""
-        index = cls(threshold)
+        index = cls(ShortSketch.of([], threshold), threshold)
         for name in _FILES:
             setattr(index, f"_{name}", np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")))
         return index
 
-    @property
-    def _stride(self) -> int:
-        """Ranks of one query, and 0 for what no indexed text has."""
-        return len(self._codes) + 1
-
-    def _near(self, keys: list[str]) -> npt.NDArray[np.bool_]:
-        ranks, starts = self._ranked(keys)
-        owners = _owners(starts)
-        asked = np.flatnonzero(self._prefix(starts) & (ranks >= 0))
-        found = np.zeros(len(keys), dtype=bool)
-        known = owners * self._stride + ranks + 1
-        for chunk in self._chunks(ranks[asked]):
-            places = asked[chunk]
-            places = places[~found[owners[places]]]
-            queries, texts = self._candidates(owners[places], ranks[places], np.diff(starts))
-            for begin, end in _spans(self._starts[texts + 1] - self._starts[texts]):
-                hits = self._verified(queries[begin:end], texts[begin:end], known, np.diff(starts))
-                found[hits] = True
+    def _near(self, asked: ShortSketch) -> npt.NDArray[np.bool_]:
+        firsts, counts = self._buckets(asked.bands)
+        owners = np.repeat(np.arange(len(asked.sizes), dtype=np.uint64), asked.sizes)
+        known = owners << np.uint64(32) | asked.grams
+        found = np.zeros(len(asked.sizes), dtype=bool)
+        for begin, end in _spans(counts.sum(axis=0)):
+            queries, texts, places = self._candidates(firsts[:, begin:end], counts[:, begin:end], begin, asked.sizes)
+            for least, most in _ROUNDS:
+                wanted = np.flatnonzero((places >= least) & (places < most) & ~found[queries])
+                sizes = self._starts[texts[wanted] + 1] - self._starts[texts[wanted]]
+                for one, other in _spans(sizes):
+                    part = wanted[one:other]
+                    found[self._verified(queries[part], texts[part], known, asked.sizes)] = True
         return found
 
-    def _ranked(self, keys: list[str]) -> tuple[_Ints, Places]:
-        """The ranks of each text's grams, rarest first, an unknown one as -1; and the place of each text's first."""
-        codes, starts = gram_hashes(keys)
-        places = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
-        ranks = np.where(self._codes[places] == codes, self._ranks[places], np.int32(-1)).astype(np.int32)
-        return ranks[np.lexsort((ranks, _owners(starts)))], starts
+    def _buckets(self, bands: _Matrix) -> tuple[Places, Places]:
+        """For each band and query the place of the first indexed text to look at, and how many: [bands, queries]."""
+        firsts = np.empty(bands.shape[::-1], dtype=np.int64)
+        ends = np.empty_like(firsts)
+        for band, values in enumerate(bands.T):
+            place = np.searchsorted(self._bands[band], values)
+            firsts[band] = np.maximum(np.searchsorted(self._bands[band], values & ~_NEXT), place - _WINDOW)
+            ends[band] = np.minimum(np.searchsorted(self._bands[band], values | _NEXT, side="right"), place + _WINDOW)
+        return firsts, ends - firsts
 
-    def _prefix(self, starts: Places) -> npt.NDArray[np.bool_]:
-        """Of the grams of texts, rarest first: which stand among those that a near-duplicate must share one of."""
-        sizes = np.diff(starts)
-        shared = np.ceil(self._threshold * sizes - _SLACK).astype(np.int64)
-        within = np.arange(starts[-1]) - np.repeat(starts[:-1], sizes)
-        return np.asarray(within < np.repeat(sizes - shared + 1, sizes))
+    def _candidates(self, firsts: Places, counts: Places, query: int, sizes: Places) -> tuple[Places, Places, Places]:
+        """Pairs of a query and an indexed text that share a band, and each one's place in the order of bands shared."""
+        bands = np.repeat(np.arange(len(counts)), counts.sum(axis=1))
+        queries = query + np.repeat(np.tile(np.arange(counts.shape[1]), len(counts)), counts.ravel())
+        texts = self._texts[bands, spread(firsts.ravel(), counts.ravel())].astype(np.int64)
+        pairs, shared = np.unique(queries << 32 | texts, return_counts=True)
+        queries, texts = pairs >> 32, pairs & 0xFFFFFFFF
+        lengths = self._starts[texts + 1] - self._starts[texts]
+        fit = np.minimum(sizes[queries], lengths) >= self._threshold * np.maximum(sizes[queries], lengths)
+        queries, texts, shared = queries[fit], texts[fit], shared[fit]
+        order = np.lexsort((texts, -shared, queries))
+        queries, texts = queries[order], texts[order]
+        return queries, texts, np.arange(len(queries)) - np.searchsorted(queries, queries)
 
-    def _chunks(self, ranks: _Ints) -> Iterator[slice]:
-        """Slices of prefix grams that bring up a bounded number of candidates each."""
-        for begin, end in _spans(self._firsts[ranks + 1] - self._firsts[ranks]):
-            yield slice(begin, end)
-
-    def _candidates(self, queries: Places, ranks: _Ints, sizes: Places) -> tuple[Places, Places]:
-        """Pairs of a query and an indexed text that share a prefix gram and could be near-duplicates by their sizes."""
-        firsts = self._firsts[ranks]
-        counts = self._firsts[ranks + 1] - firsts
-        places = np.arange(int(counts.sum())) + np.repeat(firsts - (np.cumsum(counts) - counts), counts)
-        texts = self._texts[places].astype(np.int64)
-        queries = np.repeat(queries, counts)
-        small = np.minimum(sizes[queries], self._starts[texts + 1] - self._starts[texts])
-        large = np.maximum(sizes[queries], self._starts[texts + 1] - self._starts[texts])
-        pairs = np.unique((queries << 32 | texts)[small >= self._threshold * large - _SLACK])
-        return pairs >> 32, pairs & 0xFFFFFFFF
-
-    def _verified(self, queries: Places, texts: Places, known: Places, sizes: Places) -> Places:
+    def _verified(self, queries: Places, texts: Places, known: Hashes, sizes: Places) -> Places:
         """The queries of those pairs whose overlap, counted in full, reaches the threshold."""
-        firsts = self._starts[texts]
-        counts = self._starts[texts + 1] - firsts
+        counts = self._starts[texts + 1] - self._starts[texts]
         pairs = np.repeat(np.arange(len(texts)), counts)
-        places = np.arange(len(pairs)) + np.repeat(firsts - (np.cumsum(counts) - counts), counts)
-        wanted = queries[pairs] * self._stride + self._grams[places] + 1
+        wanted = queries.astype(np.uint64)[pairs] << np.uint64(32) | self._grams[spread(self._starts[texts], counts)]
         found = known[np.minimum(np.searchsorted(known, wanted), len(known) - 1)] == wanted
         shared = np.bincount(pairs[found], minlength=len(texts))
-        return queries[shared >= self._threshold * (sizes[queries] + counts - shared)]
+        near: Places = queries[shared >= self._threshold * (sizes[queries] + counts - shared)]
+        return near
 
 
-def _vocabulary(keys: list[str]) -> tuple[Hashes, Places]:
-    """Every gram of the texts, sorted, and how many texts have it."""
-    codes: Hashes = np.empty(0, dtype=np.uint64)
-    counts: Places = np.empty(0, dtype=np.int64)
-    for batch in _batches(keys):
-        more, of_more = np.unique(gram_hashes(batch)[0], return_counts=True)
-        joined, places = np.unique(np.concatenate((codes, more)), return_inverse=True)
-        counts = np.bincount(places, np.concatenate((counts, of_more)), len(joined)).astype(np.int64)
-        codes = joined
-    return codes, counts
+@cache
+def shape_of(threshold: float) -> tuple[int, int]:
+    """Rows of a band, and bands of a sketch: the longest bands of which not too many are needed."""
+    for rows in range(_MOST_ROWS, 1, -1):
+        chance = threshold**rows
+        bands = 1 if chance >= 1 else math.ceil(math.log(_MISSED) / math.log1p(-chance))
+        if rows * bands <= _MOST_SLOTS:
+            return rows, bands
+    return 1, _MOST_SLOTS
 
 
-def _batches(keys: list[str]) -> Iterator[list[str]]:
-    return (keys[begin : begin + _BATCH] for begin in range(0, len(keys), _BATCH))
+def spread(firsts: Places, counts: Places) -> Places:
+    """The numbers of several ranges, one range after the other."""
+    ends = np.cumsum(counts)
+    return np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(firsts - ends + counts, counts)
 
 
-def _owners(starts: Places) -> Places:
-    return np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+def joined_sketches(parts: Sequence[ShortSketch], threshold: float) -> ShortSketch:
+    """Several sketches as one."""
+    parts = parts or [ShortSketch.of([], threshold)]
+    return ShortSketch(
+        np.concatenate([part.bands for part in parts]),
+        np.concatenate([part.grams for part in parts]),
+        np.concatenate([part.sizes for part in parts]),
+    )
 
 
 def _spans(sizes: Places) -> Iterator[tuple[int, int]]:
