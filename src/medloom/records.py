@@ -4,6 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+CONCEPT = ("concept", "yes")
+"""In the metadata of an entry of a terminology, which may have neither synonyms nor parents."""
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -67,6 +70,11 @@ class Document:
     def split_key(self) -> str:
         """What a split may not tear apart, unique over sources."""
         return f"{self.source}:{self.group or self.id}"
+
+    @property
+    def is_concept(self) -> bool:
+        """Whether it is an entry of a terminology rather than prose: it has synonyms or parents, or is marked as one."""
+        return bool(self.parents or self.synonyms) or CONCEPT in self.metadata
 
     def names(self) -> list[str]:
         """Every name of the concept, its title first."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from medloom.generate.config import TASK_KINDS
 from medloom.mine import PairsConfig, pairs_of, target_of
 from medloom.mine.pairs import TARGETS
-from medloom.records import Document, Section, Synonym
+from medloom.records import CONCEPT, Document, Section, Synonym
 from medloom.text import text_key
 
 
@@ -66,10 +66,11 @@ def test_headings_without_title_and_paragraphs_without_sections() -> None:
     ]
 
 
-@pytest.mark.parametrize("fields", [{"parents": ("2",)}, {"categories": ("c",)}])
+@pytest.mark.parametrize("fields", [{"parents": ("2",)}, {"metadata": (CONCEPT,)}])
 def test_what_makes_a_concept(fields: dict[str, Any]) -> None:
     assert pairs(Document("1", "s", "Name", "What it is.", **fields))[0] == [("name_definition", "Name", "What it is.")]
-    assert pairs(Document("1", "s", "Name", "What it is."))[0] == [("title_text", "Name", "What it is.")]
+    prose = Document("1", "s", "Name", "What it is.", categories=("found by this search",))
+    assert pairs(prose)[0] == [("title_text", "Name", "What it is.")]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from medloom.mine.relations import Concept, Relations
-from medloom.records import Document, Synonym
+from medloom.records import CONCEPT, Document, Synonym
 
 #       root
 #      /    \
@@ -115,7 +115,7 @@ def test_notes_of_one_patient_are_a_group() -> None:
 
 
 def test_a_category_of_codes_is_no_group() -> None:
-    codes = [Document(c, "icd", c, group="A01", categories=("Infections",)) for c in ("A01.1", "A01.2")]
+    codes = [Document(c, "icd", c, group="A01", categories=("Infections",), metadata=(CONCEPT,)) for c in ("A01.1", "A01.2")]
     relations = Relations(codes)
     assert not relations.same_group(("icd", "A01.1"), ("icd", "A01.2"))
     assert relations.is_entry(("icd", "A01.1"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from medloom.errors import SourceError
-from medloom.records import Document, Synonym
+from medloom.records import CONCEPT, Document, Synonym
 from medloom.sources import Rejects, known_sources, ner_dictionary
 from medloom.sources.drug_names import DrugNamesSource
 
@@ -49,8 +49,9 @@ def test_documents(package: Path, tmp_path: Path) -> None:
             title="Calmol",
             synonyms=(Synonym("calmex"), Synonym("tablets of calm")),
             categories=("Heterocyclic Compounds",),
+            metadata=(CONCEPT,),
         ),
-        Document(id="restin", source="drug_names", title="Restin"),
+        Document(id="restin", source="drug_names", title="Restin", metadata=(CONCEPT,)),
     ]
     assert source.count() == 2
     assert "9.9" in source.release().version

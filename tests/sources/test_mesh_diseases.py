@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from medloom.errors import SourceError
-from medloom.records import Document, Synonym
+from medloom.records import CONCEPT, Document, Synonym
 from medloom.sources import Rejects, known_sources, ner_dictionary
 from medloom.sources.mesh_diseases import MeshDiseasesSource
 
@@ -52,6 +52,7 @@ def test_documents(package: Path, tmp_path: Path) -> None:
         synonyms=(Synonym("cardiomegaly"), Synonym("large hearts")),
         parents=("heart diseases",),
         categories=("Cardiovascular Diseases", "Pathological Conditions, Signs and Symptoms"),
+        metadata=(CONCEPT,),
     )
     assert documents["gloom"].synonyms == ()
     assert documents["gloom"].categories == ("Mental Disorders",)

@@ -120,12 +120,12 @@ def _synonyms(document: Document, config: PairsConfig) -> Iterator[_Pair]:
 
 
 def _definitions(document: Document, config: PairsConfig) -> Iterator[_Pair]:
-    if is_concept(document) and document.title and document.text:
+    if document.is_concept and document.title and document.text:
         yield document.title, document.text
 
 
 def _titles(document: Document, config: PairsConfig) -> Iterator[_Pair]:
-    if not is_concept(document) and document.title and document.text:
+    if not document.is_concept and document.title and document.text:
         yield document.title, document.text
 
 
@@ -165,11 +165,6 @@ _FORMS: dict[str, Callable[[Document, PairsConfig], Iterator[_Pair]]] = {
     "paragraph_next": _next_paragraphs,
     "section_section": _sections,
 }
-
-
-def is_concept(document: Document) -> bool:
-    """Whether the document is an entry of a terminology rather than prose."""
-    return bool(document.parents or document.synonyms or document.categories)
 
 
 def _cut(text: str, limit: int) -> str:

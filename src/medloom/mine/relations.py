@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Literal
 
-from medloom.mine.pairs import is_concept
 from medloom.records import Document
 from medloom.text import text_key
 
@@ -29,7 +28,7 @@ class Relations:
             self._names[concept] = frozenset(key for name in document.names() if (key := text_key(name)))
             if document.parents:
                 self._parents[concept] = document.parents
-            if is_concept(document):
+            if document.is_concept:
                 self._entries.add(concept)
             elif document.group:
                 self._groups[concept] = document.group

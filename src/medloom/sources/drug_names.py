@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from medloom.identity import file_digest
-from medloom.records import Document, Synonym
+from medloom.records import CONCEPT, Document, Synonym
 from medloom.sources.base import Rejects, Release, SourceConfig
 from medloom.sources.names import distinct_names
 from medloom.sources.ner_dictionary import NameDictionary, dictionary_path, read_dictionary
@@ -58,6 +58,7 @@ class DrugNamesSource(SourceConfig):
                 title=title,
                 synonyms=tuple(Synonym(name) for name in distinct_names(title, readable)),
                 categories=tuple(sorted(classes)),
+                metadata=(CONCEPT,),
             )
 
     def release(self) -> Release:

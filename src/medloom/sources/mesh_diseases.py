@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from medloom.identity import file_digest
-from medloom.records import Document, Synonym
+from medloom.records import CONCEPT, Document, Synonym
 from medloom.sources.base import Rejects, Release, SourceConfig
 from medloom.sources.names import distinct_names
 from medloom.sources.ner_dictionary import NameDictionary, dictionary_path, read_dictionary
@@ -72,6 +72,7 @@ class MeshDiseasesSource(SourceConfig):
                 synonyms=tuple(Synonym(one_line(n)) for n in distinct_names(title, names.variants[key])),
                 parents=tuple(sorted({one for one in above if one and one != key})),
                 categories=tuple(sorted({BRANCHES[number[:3]] for number in numbers if number[:3] in BRANCHES})),
+                metadata=(CONCEPT,),
             )
 
     def release(self) -> Release:
