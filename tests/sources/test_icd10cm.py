@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from medloom.errors import SourceError
-from medloom.records import Document, Synonym
+from medloom.records import CONCEPT, Document, Synonym
 from medloom.sources import Rejects
 from medloom.sources.icd10cm import Icd10CmSource
 
@@ -100,7 +100,15 @@ def test_a_tabular_list_of_ones_own(tmp_path: Path) -> None:
     (tmp_path / "icd10cm_tabular_2020.xml").write_text(TABULAR, "utf-8")
     source = Icd10CmSource(path=Path("icd10cm_tabular_2020.xml")).relative_to(tmp_path)
     assert list(source.documents(Rejects(None))) == [
-        Document("A00", "icd10cm", "Own fever", group="A00", synonyms=(Synonym("Our heat"),), categories=("Own Diseases",)),
+        Document(
+            "A00",
+            "icd10cm",
+            "Own fever",
+            group="A00",
+            synonyms=(Synonym("Our heat"),),
+            categories=("Own Diseases",),
+            metadata=(CONCEPT,),
+        ),
         Document(
             "A00.0",
             "icd10cm",
@@ -109,6 +117,7 @@ def test_a_tabular_list_of_ones_own(tmp_path: Path) -> None:
             synonyms=(Synonym("Warmth"),),
             parents=("A00",),
             categories=("Own Diseases",),
+            metadata=(CONCEPT,),
         ),
     ]
     assert source.count() == 2

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from medloom.errors import SourceError
-from medloom.records import Document, Synonym
+from medloom.records import CONCEPT, Document, Synonym
 from medloom.sources import Rejects
 from medloom.sources.doid import DoidSource
 from medloom.sources.mondo import MondoSource
@@ -132,7 +132,7 @@ def test_both_formats_give_the_same_documents(path: Path) -> None:
     assert source.name == "own"
     assert source.release().version.endswith("2020-01-02")
     disease, heart, lung, failure = _read(source)
-    licence = (("licence", "CC0"),)
+    licence = (CONCEPT, ("licence", "CC0"))
     assert disease == Document("X:1", "own", "disease", metadata=licence)
     assert heart == Document(
         "X:2", "own", "heart disease", parents=("X:1",), categories=("heart disease",), metadata=licence

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from medloom.errors import SourceError
 from medloom.identity import file_digest
-from medloom.records import Document, Synonym
+from medloom.records import CONCEPT, Document, Synonym
 from medloom.sources.base import Rejects, Release, SourceConfig
 from medloom.text.normalise import one_line
 from medloom.text.xml import iter_elements
@@ -51,6 +51,7 @@ class Icd10CmSource(SourceConfig):
                 synonyms=tuple(Synonym(term) for term in terms if term),
                 parents=(parent,) if parent else (),
                 categories=(chapter,),
+                metadata=(CONCEPT,),
             )
 
     def release(self) -> Release:

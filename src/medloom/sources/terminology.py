@@ -12,7 +12,7 @@ from pydantic import Field
 
 from medloom.errors import SourceError
 from medloom.identity import file_digest
-from medloom.records import Document, Synonym
+from medloom.records import CONCEPT, Document, Synonym
 from medloom.sources.base import Rejects, Release, SourceConfig
 from medloom.sources.obo import read_terms, read_version
 from medloom.sources.obographs import read_graph_outline, read_graph_terms, read_graph_version
@@ -77,7 +77,7 @@ class TerminologySource(SourceConfig):
                     parents=tuple(p for p in term.parents if p in parents),
                     categories=tuple(sorted({one_line(outline[one][0]) for one in above & tops})),
                     revision=term.revision,
-                    metadata=(("licence", licence), *(("kind", kind) for kind in term.kinds)),
+                    metadata=(CONCEPT, ("licence", licence), *(("kind", kind) for kind in term.kinds)),
                 )
 
     def inputs(self) -> dict[str, str]:
