@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 
 from medloom.errors import SourceError
-from medloom.records import Document, Synonym
+from medloom.records import CONCEPT, Document, Synonym
 from medloom.sources import Rejects
 from medloom.sources.mesh import MeshSource
 
 _HEAD = '<?xml version="1.0"?>\n<!DOCTYPE DescriptorRecordSet SYSTEM "http://127.0.0.1:9/own.dtd">\n'
-LICENCE = (("licence", "US National Library of Medicine, free to use with attribution and year"),)
+LICENCE = (
+    CONCEPT,
+    ("licence", "US National Library of Medicine, free to use with attribution and year"),
+)
 
 
 def _term(text: str, permuted: str = "N") -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from medloom.errors import SourceError
-from medloom.records import Document, Synonym
+from medloom.records import CONCEPT, Document, Synonym
 from medloom.sources import Rejects
 from medloom.sources.ncit import NcitSource
 
@@ -53,7 +53,7 @@ def test_the_flat_file(tmp_path: Path, name: str) -> None:
         title="Disease",
         synonyms=(Synonym("Disorder"),),
         categories=("Disease",),
-        metadata=(licence, ("kind", "Disease or Syndrome")),
+        metadata=(CONCEPT, licence, ("kind", "Disease or Syndrome")),
     )
     assert gout == Document(
         id="NCIT:C2",
@@ -63,7 +63,7 @@ def test_the_flat_file(tmp_path: Path, name: str) -> None:
         synonyms=(Synonym("Podagra"),),
         parents=("NCIT:C1",),
         categories=("Disease",),
-        metadata=(licence, ("kind", "Disease or Syndrome"), ("kind", "Finding")),
+        metadata=(CONCEPT, licence, ("kind", "Disease or Syndrome"), ("kind", "Finding")),
     )
     assert (fever.title, fever.synonyms, fever.parents) == ("Pyrexia", (Synonym("Fever"),), ("NCIT:C1",))
     assert (drug.categories, aspirin.categories) == (("Drug",), ("Drug",))

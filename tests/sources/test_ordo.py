@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from medloom.errors import SourceError
-from medloom.records import Document, Synonym
+from medloom.records import CONCEPT, Document, Synonym
 from medloom.sources import Rejects
 from medloom.sources.ordo import OrdoSource
 
@@ -86,7 +86,16 @@ def test_the_ontology(tmp_path: Path, entities: str) -> None:
         text = text.replace('about="http://www.orpha.net/ORDO/', 'about="&ordo;')
     source = _source(tmp_path, "ORDO_en_4.7.owl", text)
     group, syndrome, cold = source.documents(Rejects(None))
-    assert group == Document("ORPHA:1", "ordo", "Rare own disease", categories=("Rare own disease",), metadata=(LICENCE,))
+    assert group == Document(
+        "ORPHA:1",
+        "ordo",
+        "Rare own disease",
+        categories=("Rare own disease",),
+        metadata=(
+            CONCEPT,
+            LICENCE,
+        ),
+    )
     assert syndrome == Document(
         id="ORPHA:2",
         source="ordo",
@@ -95,7 +104,10 @@ def test_the_ontology(tmp_path: Path, entities: str) -> None:
         synonyms=(Synonym("Ours"), Synonym("Own syndrome type 1", "narrow")),
         parents=("ORPHA:1",),
         categories=("Rare own disease",),
-        metadata=(LICENCE,),
+        metadata=(
+            CONCEPT,
+            LICENCE,
+        ),
     )
     assert (cold.id, cold.title) == ("ORPHA:6", "Cold")
     assert source.release().version == "4.7"
@@ -116,7 +128,7 @@ def test_the_list_of_names(tmp_path: Path) -> None:
             title="Own syndrome",
             text="A syndrome of ours.",
             synonyms=(Synonym("Ours"),),
-            metadata=(LICENCE, ("kind", "Malformation syndrome")),
+            metadata=(CONCEPT, LICENCE, ("kind", "Malformation syndrome")),
         )
     ]
     assert source.release().version == "1.3 of 2020-01-02 03:04:05"
