@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from operator import itemgetter
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -58,10 +59,10 @@ class Chunker:
         A concept (a title with synonyms) and a bare title are one chunk of all names and the definition. Text that only
         repeats the sections is left out, and so are sections that the text repeats.
         """
-        facts = (*document.metadata, *((CATEGORY, category) for category in document.categories))
+        facts = dict.fromkeys((*((CATEGORY, category) for category in document.categories), *document.metadata))
         base = Chunk(
             id="", source=document.source, doc_id=document.id, number=0, title=document.title, heading="", text="",
-            part=_TEXT, start=0, end=0, group=document.group or document.id, facts=facts,
+            part=_TEXT, start=0, end=0, group=document.group or document.id, facts=tuple(sorted(facts, key=itemgetter(0))),
         )  # fmt: skip
         chunks: list[Chunk] = []
         for part in _parts(document):

@@ -10,8 +10,8 @@ from medloom.errors import SearchError
 from medloom.search.records import Chunk, Condition, Filter, Operator
 
 _WRITTEN = re.compile(r"(?P<name>[^=!<>]+?)\s*(?P<operator>!=|<=|>=|=|<|>)\s*(?P<values>.+)", re.DOTALL)
-_DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
-_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
+_DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?\d{1,300}(?:\.\d+)?", re.ASCII)
 _OPERATORS: Mapping[str, Operator] = {"=": "=", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _SECONDS = 86_400
 OWN = ("source", "id", "group")

@@ -25,7 +25,7 @@ class Chunk:
         start: Where it begins, in characters of that section or text.
         end: Where it ends.
         group: What the document belongs to (patient, page, trial).
-        facts: The document's metadata, and its categories as :data:`CATEGORY`.
+        facts: The document's metadata, and its categories as :data:`CATEGORY`: ordered by name, each once.
         digest: Hash of all that is embedded or shown: another one means that the chunk has changed.
         context: What the encoder sees before the text; None for title and heading in full.
     """

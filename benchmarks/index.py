@@ -1,0 +1,91 @@
+"""How long it takes to index documents, what that takes on the disk, and how fast the index answers.
+
+    python benchmarks/index.py DOCS --model builtin:all-MiniLM-L6-v2 --out /tmp/idx --limit 30000
+
+DOCS is whatever ``medloom index`` reads. The queries are titles of the documents, so this measures speed, not quality. A run
+that was killed goes on when it is given again; its rate is then that of the last try alone.
+"""
+
+import argparse
+import json
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+from medloom.meter import machine, measured
+from medloom.records import Document
+from medloom.search.build import Wanted, build_index
+from medloom.search.index import Index, open_index
+from medloom.sources.opened import OpenedDocuments
+
+
+def main() -> None:
+    """Index, ask, print JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("documents", type=Path)
+    parser.add_argument("--model", default="builtin:all-MiniLM-L6-v2")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--limit", type=int, help="Index the first so many documents.")
+    parser.add_argument("--tokens", type=int, help="Longest chunk.")
+    parser.add_argument("--quantised", choices=["none", "int8", "binary"])
+    parser.add_argument("--precision", choices=["auto", "fp32", "bf16"], default="auto")
+    parser.add_argument("--queries", type=int, default=200)
+    args = parser.parse_args()
+
+    from rich.console import Console
+
+    from medloom.progress import shown_on
+
+    opened = OpenedDocuments(args.documents)
+
+    def documents() -> Iterator[Document]:
+        return islice(opened(), args.limit)
+
+    wanted = Wanted(args.model, args.precision, tokens=args.tokens, quantised=args.quantised)
+    console = Console(stderr=True)
+    with shown_on(console) if console.is_terminal else nullcontext(), measured() as used:
+        summary = build_index(documents(), args.out, wanted, update=True, total=args.limit)
+    titles = [d.title for d in islice(documents(), 20 * args.queries) if d.title]
+    asked = random.Random(13).sample(titles, min(args.queries, len(titles)))
+    with open_index(args.out) as index:
+        result = {
+            "machine": machine(),
+            "index": asdict(summary),
+            "peak_rss_mb": round(used.peak_rss_mb),
+            "queries": len(asked),
+            "milliseconds": latencies(index, asked),
+        }
+    print(json.dumps(result, indent=2))
+
+
+def latencies(index: Index, queries: list[str]) -> dict[str, Any]:
+    """Milliseconds of each step of a search, one query at a time: half and 95 % of the queries take no longer."""
+    vectors = index.embed(queries)
+    steps: dict[str, Callable[[int], object]] = {
+        "embed the query": lambda i: index.embed([queries[i]]),
+        "dense, 10": lambda i: index.store.dense(vectors[i], 10),
+        "dense, 10, exact": lambda i: index.store.dense(vectors[i], 10, exact=True),
+        "lexical, 10": lambda i: index.store.lexical(queries[i], 10),
+        "fetch 10 chunks": lambda i: index.store.get([id_ for id_, _ in index.store.dense(vectors[i], 10)]),
+    }
+    return {name: _timed(step, len(queries)) for name, step in steps.items()}
+
+
+def _timed(step: Callable[[int], object], n: int) -> dict[str, float]:
+    step(0)
+    seconds = []
+    for i in range(n):
+        started = time.perf_counter()
+        step(i)
+        seconds.append(time.perf_counter() - started)
+    return {"p50": round(1_000 * median(seconds), 2), "p95": round(1_000 * quantiles(seconds, n=20)[-1], 2)}
+
+
+if __name__ == "__main__":
+    main()
