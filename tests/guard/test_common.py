@@ -118,3 +118,20 @@ def test_the_limit_is_a_setting_and_workers_change_nothing(tmp_path: Path, worke
     held_out, _, train, counts = _guard(tmp_path, notes, _pairs(notes), holdout=0.4, common=5, workers=workers)
     assert counts.common == 3
     assert len(held_out) + len(train) == 12
+
+
+REVIEW = "denies fevers chills sweats headache cough dyspnea chest pain nausea vomiting diarrhea rash and dysuria"
+
+
+def test_a_phrase_that_very_many_notes_hold_costs_no_pair(tmp_path: Path) -> None:
+    notes = [
+        Document(n.id, n.source, group=n.group, sections=(*n.sections[:2], Section("history", f"{_history(i)} {REVIEW}")))
+        for i, n in enumerate(_notes(120))
+    ]
+    _, test, train, counts = _guard(tmp_path, notes, _pairs(notes), holdout=0.4, near_duplicate=1.0)
+    assert len(test) > 20
+    assert len(train) == 120 - len(test)
+    _, test, train, counts = _guard(tmp_path, notes, _pairs(notes), holdout=0.1, near_duplicate=1.0)
+    assert len(test) <= 20
+    assert counts.reasons == {"ngram": 120 - len(test)}
+    assert train == []

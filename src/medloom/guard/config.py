@@ -33,7 +33,8 @@ class GuardConfig(BaseModel):
         default=20,
         ge=2,
         description="A text that more than so many groups hold whole (None, Home, a frequent diagnosis) is nobody's: it "
-        "ties no documents together, and counts as no test text.",
+        "ties no documents together, and counts as no test text; nor does a run of words that more than so many held-out "
+        "texts hold.",
     )
     workers: int = Field(
         default=1, ge=1, description="Processes that share the work; the result is the same whatever their number."

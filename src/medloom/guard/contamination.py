@@ -15,8 +15,9 @@ from typing import Literal, Self
 import numpy as np
 import numpy.typing as npt
 
+from medloom.guard.hash_counts import Counts, HashCounts
 from medloom.guard.hash_set import HashSet
-from medloom.guard.hashes import Hashes, hashes_of, is_in, run_hashes
+from medloom.guard.hashes import Hashes, hashes_of, is_in, run_hashes, unique_within
 from medloom.guard.short import ShortSketch, ShortTexts, joined_sketches
 from medloom.text import text_key
 
@@ -34,12 +35,14 @@ class Sketch:
     Attributes:
         texts: A hash for each different text.
         runs: A hash for each different run of words.
+        run_counts: How many of the texts hold each of these.
         short: Sketches of the short texts.
         short_texts: A hash for each of the short texts.
     """
 
     texts: Hashes
     runs: Hashes
+    run_counts: Counts
     short: ShortSketch
     short_texts: Hashes
 
@@ -59,9 +62,9 @@ def sketch(texts: Iterable[str], ngram: int, near_duplicate: float, common: Hash
         somebodys = np.flatnonzero(~is_in(hashes, common))
         keys, hashes = [keys[number] for number in somebodys.tolist()], hashes[somebodys]
     near = [number for number, key in enumerate(keys) if len(key) <= _SHORT and near_duplicate <= 1]
-    runs = np.unique(run_hashes(keys, ngram)[0]) if ngram else np.empty(0, dtype=np.uint64)
+    runs, run_counts = _runs(keys, ngram)
     short = ShortSketch.of([keys[number] for number in near], near_duplicate)
-    return Sketch(hashes, runs, short, hashes[np.array(near, dtype=np.int64)])
+    return Sketch(hashes, runs, run_counts, short, hashes[np.array(near, dtype=np.int64)])
 
 
 class EvaluationTexts:
@@ -71,13 +74,18 @@ class EvaluationTexts:
         near_duplicate: Jaccard overlap from which two short texts are near-duplicates; above 1 turns the test off.
         ngram: Words in a run that may not be shared; 0 turns the test off.
         folder: Where what does not fit into memory may lie.
+        common: A run that more than so many of the texts hold ("denies fevers, chills, ...") is nobody's; all count if None.
     """
 
-    def __init__(self, near_duplicate: float = 0.8, ngram: int = 13, folder: Path | None = None) -> None:
+    def __init__(
+        self, near_duplicate: float = 0.8, ngram: int = 13, folder: Path | None = None, common: int | None = None
+    ) -> None:
         self._threshold = near_duplicate
         self._n = ngram
         self._texts = HashSet(folder and folder / "texts")
-        self._runs = HashSet(folder and folder / "runs")
+        self._run_counts = HashCounts(folder and folder / "runs")
+        self._runs: Hashes | None = None
+        self._common = common
         self._short: list[ShortSketch] = []
         self._short_texts: list[Hashes] = []
         self._near: ShortTexts | None = None
@@ -89,7 +97,8 @@ class EvaluationTexts:
     def add_sketch(self, part: Sketch) -> None:
         """Index texts that were sketched elsewhere with the same settings."""
         self._texts.add(part.texts)
-        self._runs.add(part.runs)
+        self._run_counts.add(part.runs, part.run_counts)
+        self._runs = None
         if len(part.short_texts):
             self._short.append(part.short)
             self._short_texts.append(part.short_texts)
@@ -120,23 +129,28 @@ class EvaluationTexts:
         open_ = open_[codes[open_] > 1]
         if self._n and len(open_):
             runs, owners = run_hashes([keys[n] for n in open_.tolist()], self._n)
-            codes[open_[owners[is_in(runs, self._runs.sorted())]]] = 2
+            codes[open_[owners[is_in(runs, self._known_runs())]]] = 2
         return codes
 
     def save(self, folder: Path) -> None:
         """Write the index as files that several processes can read at once."""
         folder.mkdir(parents=True, exist_ok=True)
-        for name, hashes in (("texts", self._texts), ("runs", self._runs)):
-            hashes.sorted().tofile(folder / name)
+        for name, hashes in (("texts", self._texts.sorted()), ("runs", self._known_runs())):
+            hashes.tofile(folder / name)
         self._short_index().save(folder / "short")
 
     @classmethod
     def load(cls, folder: Path, near_duplicate: float, ngram: int) -> Self:
         """What :meth:`save` wrote; it stays on the disk until it is needed, and nothing can be added to it."""
         index = cls(near_duplicate, ngram)
-        index._texts, index._runs = HashSet.of(folder / "texts"), HashSet.of(folder / "runs")
+        index._texts, index._runs = HashSet.of(folder / "texts"), HashSet.of(folder / "runs").sorted()
         index._near = ShortTexts.load(folder / "short", near_duplicate)
         return index
+
+    def _known_runs(self) -> Hashes:
+        if self._runs is None:
+            self._runs = self._run_counts.up_to(self._common)
+        return self._runs
 
     def _short_index(self) -> ShortTexts:
         if self._near is None:
@@ -146,3 +160,12 @@ class EvaluationTexts:
             self._short, self._short_texts = [short], [hashes[first]]
             self._near = ShortTexts(short, self._threshold)
         return self._near
+
+
+def _runs(keys: Sequence[str], n: int) -> tuple[Hashes, Counts]:
+    """Each run of ``n`` words of the texts once, sorted, and how many texts hold it."""
+    if not n:
+        return np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.uint32)
+    hashes, owners = run_hashes(keys, n)
+    found, counts = np.unique(unique_within(hashes, owners, len(keys))[0], return_counts=True)
+    return found, counts.astype(np.uint32)

@@ -102,7 +102,7 @@ class _Guard:
         self._config = config
         self._seed = seed
         self._scratch = scratch
-        self._index = EvaluationTexts(config.near_duplicate, config.ngram, scratch / "building")
+        self._index = EvaluationTexts(config.near_duplicate, config.ngram, scratch / "building", config.common)
 
     def split(self, into: Path) -> None:
         """Choose the held-out documents, and write and index them."""

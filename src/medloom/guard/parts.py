@@ -1,7 +1,7 @@
 """The parts of the guard's work that any process can do: a shard of rows in, small arrays out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -60,7 +60,10 @@ def sketch_documents(part: tuple[Shard, npt.NDArray[np.bool_]], config: GuardCon
 
 
 def sketch_pairs(shard: Shard, config: GuardConfig, folder: Path) -> tuple[Sketch, npt.NDArray[np.bool_]]:
-    """Sketch the texts of the held-out pairs of a shard, and say which pairs these are."""
+    """Sketch the texts of the held-out pairs of a shard, and say which pairs these are.
+
+    How often their runs came counts for nothing: it was counted in the documents that they are of.
+    """
     records = shard.read(TrainingRecord)
     held = is_in(_ids(records), known(folder / HELD_IDS))
     texts = (
@@ -69,7 +72,8 @@ def sketch_pairs(shard: Shard, config: GuardConfig, folder: Path) -> tuple[Sketc
         if is_held
         for text in (record.query, *record.positives)
     )
-    return sketch(texts, config.ngram, config.near_duplicate, known(folder / COMMON)), held
+    found = sketch(texts, config.ngram, config.near_duplicate, known(folder / COMMON))
+    return replace(found, run_counts=np.zeros_like(found.run_counts)), held
 
 
 def check_pairs(shard: Shard, config: GuardConfig, folder: Path, seed: int) -> Verdicts:
