@@ -5,9 +5,9 @@
 
 The documents are made of invented words, from a seed: two sources of JSONL files, 100 to 220 words each. Of a hundred, three
 are equal to an earlier one in all but the id, five differ from an earlier one in a few words, two are one form filled in
-differently, and ten share a group. Each number of documents is a run of its own through the stages of a recipe. Its line says
-how many seconds each stage took for 100,000 documents, and the highest resident memory of all its processes together; pages
-that they share are counted for each of them.
+differently, and ten share a group. Each number of documents is a run of its own through the stages of a recipe. Its line
+says how many seconds each stage took for 100,000 documents, and the highest resident memory of all its processes together;
+pages that they share are counted for each of them.
 """
 
 import argparse
