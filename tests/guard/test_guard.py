@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from tests.guard.tables import guarded
 
-from medloom.guard import GuardConfig, GuardCounts, guard
+from medloom.guard import GuardConfig, GuardCounts
 from medloom.guard.split import texts_of
 from medloom.mine import PairsConfig, pairs_of
 from medloom.records import Document, Section, Synonym, TrainingRecord
@@ -38,22 +39,13 @@ def all_pairs(corpus: list[Document]) -> list[TrainingRecord]:
     return [record for document in corpus for record in pairs_of(document, PairsConfig(), {})]
 
 
-def run(
-    corpus: list[Document], pairs: list[TrainingRecord], seed: int = 7, **settings: Any
-) -> tuple[list[Document], list[TrainingRecord], list[TrainingRecord], GuardCounts]:
-    counts = GuardCounts()
-    parts = guard(lambda: iter(corpus), lambda: iter(pairs), GuardConfig(**settings), seed, counts)
-    held_out, test, train = (list(part) for part in parts)
-    return held_out, test, train, counts  # type: ignore[return-value]
-
-
 def texts_in(records: list[TrainingRecord]) -> set[str]:
     return {text_key(t) for r in records for t in (r.query, *r.positives)}
 
 
 @given(CORPUS, st.integers(0, 20), st.sampled_from([0.2, 0.5, 0.8]))
 def test_no_concept_and_no_text_on_both_sides(corpus: list[Document], seed: int, holdout: float) -> None:
-    held_out, test, train, counts = run(corpus, all_pairs(corpus), seed, holdout=holdout)
+    held_out, test, train, counts = guarded(corpus, all_pairs(corpus), seed, holdout=holdout)
     held_keys = {d.split_key for d in held_out}
     held_ids = {(d.source, d.id) for d in held_out}
     by_id = {(d.source, d.id): d for d in corpus}
@@ -79,7 +71,7 @@ def runs(text: str) -> set[tuple[str, ...]]:
 
 @given(CORPUS, st.integers(0, 20))
 def test_no_run_of_thirteen_words_on_both_sides(corpus: list[Document], seed: int) -> None:
-    held_out, test, train, _ = run(corpus, all_pairs(corpus), seed, holdout=0.5)
+    held_out, test, train, _ = guarded(corpus, all_pairs(corpus), seed, holdout=0.5)
     evaluation = texts_in(test) | {text_key(t) for d in held_out for t in texts_of(d)}
     shared = {r for t in texts_in(train) for r in runs(t)} & {r for t in evaluation for r in runs(t)}
     assert shared == set()
@@ -88,7 +80,7 @@ def test_no_run_of_thirteen_words_on_both_sides(corpus: list[Document], seed: in
 @given(CORPUS, st.integers(0, 20), st.sampled_from([None, 1, 3]))
 def test_counts_add_up(corpus: list[Document], seed: int, cap: int | None) -> None:
     pairs = all_pairs(corpus)
-    held_out, test, train, counts = run(corpus, pairs, seed, holdout=0.5, max_per_kind=cap)
+    held_out, test, train, counts = guarded(corpus, pairs, seed, holdout=0.5, max_per_kind=cap)
     assert (counts.held_out, counts.test, counts.train) == (len(held_out), len(test), len(train))
     assert counts.train + counts.test + sum(counts.reasons.values()) == len(pairs)
     assert set(counts.reasons) <= {"exact", "near_duplicate", "ngram", "repeated_pair", "over_max_per_kind"}
@@ -101,7 +93,7 @@ def one_held(*train_texts: tuple[str, str], held: tuple[str, str]) -> tuple[list
         corpus = [Document("held", "s", *held), *(Document(str(i), "s", f"own {i} title") for i in range(len(train_texts)))]
         pairs = [TrainingRecord(held[0], (held[1],), "title_text", "s", "held")]
         pairs += [TrainingRecord(q, (p,), "title_text", "s", str(i)) for i, (q, p) in enumerate(train_texts)]
-        held_out, _, train, counts = run(corpus, pairs, seed, holdout=0.3)
+        held_out, _, train, counts = guarded(corpus, pairs, seed, holdout=0.3)
         if [d.id for d in held_out] == ["held"]:
             return train, counts
     raise AssertionError("no seed holds out that document alone")
@@ -142,14 +134,14 @@ def numbered(count: int, kinds: int = 2) -> tuple[list[Document], list[TrainingR
 
 def test_caps_are_per_task_seeded_and_blind_to_order() -> None:
     corpus, pairs = numbered(100)
-    _, _, train, counts = run(corpus, pairs, max_per_kind=20)
+    _, _, train, counts = guarded(corpus, pairs, max_per_kind=20)
     assert Counter(r.kind for r in train) == {"lay_name": 20, "synonym_name": 20}
-    _, _, uncapped, _ = run(corpus, pairs)
+    _, _, uncapped, _ = guarded(corpus, pairs)
     assert counts.reasons == {"over_max_per_kind": len(uncapped) - 40}
     assert set(train) <= set(uncapped)
 
     shuffled = random.Random(2).sample(pairs, len(pairs))
-    _, _, again, _ = run(corpus, shuffled, max_per_kind=20)
+    _, _, again, _ = guarded(corpus, shuffled, max_per_kind=20)
     assert again == train
 
 
@@ -157,7 +149,7 @@ def test_caps_draw_by_the_seed() -> None:
     corpus, pairs = numbered(100)
     drawn = []
     for seed in (7, 8):
-        held_out, _, train, _ = run(corpus, pairs, seed, holdout=1e-12, max_per_kind=20)
+        held_out, _, train, _ = guarded(corpus, pairs, seed, holdout=1e-12, max_per_kind=20)
         assert held_out == []
         drawn.append({r.query for r in train})
     assert 0 < len(drawn[0] & drawn[1]) < 30
@@ -165,9 +157,9 @@ def test_caps_draw_by_the_seed() -> None:
 
 def test_a_cap_above_what_there_is_drops_nothing() -> None:
     corpus, pairs = numbered(30)
-    _, _, train, counts = run(corpus, pairs, max_per_kind=1_000)
+    _, _, train, counts = guarded(corpus, pairs, max_per_kind=1_000)
     assert counts.reasons == {}
-    assert {r.query for r in train} == {r.query for r in run(corpus, pairs)[2]}
+    assert {r.query for r in train} == {r.query for r in guarded(corpus, pairs)[2]}
 
 
 def test_tasks_of_one_kind_from_two_sources_are_capped_apart() -> None:
@@ -175,7 +167,7 @@ def test_tasks_of_one_kind_from_two_sources_are_capped_apart() -> None:
     others, more = numbered(41, kinds=1)
     both = [*corpus, *(Document(d.id, "t", d.title + "x") for d in others)]
     mixed = pairs + [TrainingRecord(r.query + "y", r.positives, r.kind, "t", r.doc_id) for r in more]
-    _, _, train, _ = run(both, mixed, max_per_kind=5, near_duplicate=1.0)
+    _, _, train, _ = guarded(both, mixed, max_per_kind=5, near_duplicate=1.0)
     assert max(Counter(r.task for r in train).values()) == 5
     assert set(Counter(r.task for r in train)) == {"s/lay_name", "t/lay_name"}
 
@@ -183,7 +175,7 @@ def test_tasks_of_one_kind_from_two_sources_are_capped_apart() -> None:
 def test_caps_come_after_cleaning() -> None:
     corpus, pairs = numbered(60, kinds=1)
     repeated = [r for r in pairs for _ in range(3)]
-    _, _, train, counts = run(corpus, repeated, max_per_kind=10)
+    _, _, train, counts = guarded(corpus, repeated, max_per_kind=10)
     assert len(train) == 10
     assert len(set(train)) == 10
     assert counts.reasons["repeated_pair"] > counts.reasons["over_max_per_kind"]
@@ -200,10 +192,10 @@ def test_settings_out_of_range(bad: dict[str, Any]) -> None:
 
 def test_negatives_that_are_evaluation_texts_are_taken_out_and_the_pair_stays() -> None:
     corpus = [Document(str(n), "a", f"title {n}", f"body of number {n} and nothing else") for n in range(20)]
-    held = {d.id for d in run(corpus, [], holdout=0.5)[0]}
+    held = {d.id for d in guarded(corpus, [], holdout=0.5)[0]}
     outside = next(d for d in corpus if d.id not in held)
     test_text = next(d.text for d in corpus if d.id in held)
     pair = TrainingRecord("asks", ("answers",), "title_text", "a", outside.id, (test_text, "harmless words"), (0.5,) * 3)
-    _, _, train, counts = run(corpus, [pair], holdout=0.5)
+    _, _, train, counts = guarded(corpus, [pair], holdout=0.5)
     assert [r.negatives for r in train] == [("harmless words",)]
     assert (counts.negatives, counts.train, train[0].scores) == (1, 1, ())
