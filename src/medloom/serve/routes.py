@@ -1,0 +1,43 @@
+"""How routes read and write JSON."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
+
+
+class JsonRequest(Request):
+    """A request whose JSON is strict: no lone surrogates, no NaN, no more than 1,024 levels."""
+
+    async def json(self) -> Any:  # noqa: ANN401
+        """The body, parsed.
+
+        Raises:
+            json.JSONDecodeError: It is no strict JSON.
+        """
+        return orjson.loads(await self.body())
+
+
+class JsonRoute(APIRoute):
+    """A route whose body is read by :class:`JsonRequest`."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, with the request in its stricter form."""
+        handle = super().get_route_handler()
+
+        async def strict(request: Request) -> Response:
+            return await handle(JsonRequest(request.scope, request.receive))
+
+        return strict
+
+
+def json_router() -> APIRouter:
+    """A router for :func:`~medloom.serve.app.create_app`."""
+    return APIRouter(route_class=JsonRoute)
+
+
+def json_answer(content: object, headers: dict[str, str] | None = None) -> Response:
+    """An answer of dataclasses, NumPy arrays and what JSON knows; arrays must be contiguous."""
+    return Response(orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY), 200, headers, "application/json")
