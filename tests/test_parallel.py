@@ -3,13 +3,16 @@
 import math
 import multiprocessing
 import os
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from medloom.errors import MedloomError, RowError, StageError, WorkerError
@@ -150,6 +153,31 @@ def test_errors_of_the_function_come_through(functions: Any, how: str, kind: typ
 def test_a_result_that_cannot_travel_is_an_error(functions: Any) -> None:
     with pytest.raises(Exception, match=r"pickle|lambda"):
         list(in_order(functions.unsendable, range(3), 2))
+
+
+def test_workers_end_when_the_process_that_gave_them_work_is_killed(functions: Any, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import shared_functions\nfrom medloom.parallel import in_order\nif __name__ == '__main__':\n"
+        "    for pid in in_order(shared_functions.process, iter(int, 1), 2):\n        print(pid, flush=True)\n",
+        "utf-8",
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        workers = {int(process.stdout.readline()) for _ in range(20)}
+        process.kill()
+        deadline = time.monotonic() + 30
+        while any(map(_is_running, workers)):
+            assert time.monotonic() < deadline, "workers are still there"
+            time.sleep(0.02)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_errors_of_the_items_come_through(functions: Any) -> None:
