@@ -6,7 +6,7 @@ classification. A small YAML file, ``task.yaml`` in the folder or ``NAME.yaml`` 
 :class:`OwnTask` names.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -75,6 +75,25 @@ def own_task(path: Path) -> Task:
         raise SourceError(f"{path}: {error}") from error
 
 
+def own_queries(folder: Path) -> tuple[dict[str, str], dict[str, dict[str, int]]]:
+    """Read the queries and judgements of a folder in BEIR's layout, for a corpus that lies elsewhere.
+
+    Args:
+        folder: With ``queries.jsonl`` and ``qrels.tsv`` or ``qrels/test.tsv``.
+
+    Returns:
+        Text of each query that has a relevant document, and its judgements by document id.
+
+    Raises:
+        SourceError: A file is missing or damaged.
+        RowError: A row is bad.
+    """
+    queries = _texts(_find(folder, "queries"))
+    qrels = _qrels(_find(folder, "qrels"), queries, None)
+    asked = _asked(queries, qrels)
+    return asked, {query: qrels[query] for query in asked}
+
+
 def _config(path: Path, name: str) -> OwnTask:
     if not path.is_file():
         return OwnTask(name=name)
@@ -109,15 +128,8 @@ def _beir(folder: Path, config: OwnTask) -> Task:
         raise SourceError(f"{folder}: a folder in BEIR's layout is a Retrieval task, not {config.type}")
     corpus = _texts(paths["corpus"])
     queries = _texts(paths["queries"])
-    qrels: dict[str, dict[str, int]] = {}
-    for where, row in _judgements(paths["qrels"]):
-        query, document, relevance = row
-        for kind, id_, known in (("query", query, queries), ("document", document, corpus)):
-            if id_ not in known:
-                raise RowError(where, f"its {kind} id is not in {'queries' if kind == 'query' else 'corpus'}.jsonl")
-        if qrels.setdefault(query, {}).setdefault(document, relevance) != relevance:
-            raise RowError(where, "the same query and document were judged otherwise in an earlier row")
-    asked = {q: text for q, text in queries.items() if any(v > 0 for v in qrels.get(q, {}).values())}
+    qrels = _qrels(paths["qrels"], queries, corpus)
+    asked = _asked(queries, qrels)
     return Task(
         name=config.name,
         type="Retrieval",
@@ -129,6 +141,24 @@ def _beir(folder: Path, config: OwnTask) -> Task:
         public=config.public,
         counts={"queries_without_relevant": len(queries) - len(asked)},
     )
+
+
+def _qrels(path: Path, queries: Mapping[str, str], corpus: Mapping[str, str] | None) -> dict[str, dict[str, int]]:
+    """Relevance by query and document; documents may be any where there is no corpus."""
+    qrels: dict[str, dict[str, int]] = {}
+    for where, (query, document, relevance) in _judgements(path):
+        if query not in queries:
+            raise RowError(where, "its query id is not in queries.jsonl")
+        if corpus is not None and document not in corpus:
+            raise RowError(where, "its document id is not in corpus.jsonl")
+        if qrels.setdefault(query, {}).setdefault(document, relevance) != relevance:
+            raise RowError(where, "the same query and document were judged otherwise in an earlier row")
+    return qrels
+
+
+def _asked(queries: Mapping[str, str], qrels: Mapping[str, Mapping[str, int]]) -> dict[str, str]:
+    """The queries that have a relevant document."""
+    return {q: text for q, text in queries.items() if any(v > 0 for v in qrels.get(q, {}).values())}
 
 
 def _find(folder: Path, name: str) -> Path:

