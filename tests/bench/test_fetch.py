@@ -38,9 +38,10 @@ def test_the_most_that_any_task_takes_of_a_term_is_collected() -> None:
 
 def test_categories_are_walked_as_deep_as_the_tasks_say() -> None:
     wanted = settings_for("wikipedia", DEFINITIONS)
-    assert wanted["categories"]["Diseases and disorders by system"] == 2
-    assert set(wanted["categories"].values()) == {1, 2}
+    assert wanted["depth"]["Diseases and disorders by system"] == 2
+    assert set(wanted["depth"].values()) == {1, 2}
     assert wanted["most"]["Therapy"] == 1_000
+    assert tuple(wanted["depth"]) == tuple(wanted["most"]) == wanted["categories"]
 
 
 def test_documents_are_collected_once_and_built_from(tmp_path: Path) -> None:

@@ -39,5 +39,5 @@ def settings_for(source: SourceName, definitions: Iterable[Definition]) -> dict[
             wanted[name] = max(wanted.get(name, 0), definition.per_class or definition.fetched)
     if source == "wikipedia":
         depths = {name: _DISEASES_DEPTH if name == DISEASES else _DEPTH for name in wanted}
-        return {"categories": depths, "most": wanted}
+        return {"categories": tuple(wanted), "depth": depths, "most": wanted, "on_error": "skip"}
     return {"terms": wanted}
