@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from medloom.errors import SearchError
 from medloom.search.filters import day_of, facts_of, meets, number_of, parse_filter
-from medloom.search.payload import chunk_of, key_of, name_of, payload_of
+from medloom.search.payload import chunk_of, indexed_fields, key_of, name_of, payload_of
 from medloom.search.records import Chunk, Condition
 
 
@@ -106,3 +106,11 @@ def test_any_name_is_a_key_and_comes_back(name: str) -> None:
 def test_a_chunk_comes_back_from_its_payload(facts: list[tuple[str, str]], context: str | None) -> None:
     chunk = Chunk("i", "s", "d", 3, "T", "H", "text", 2, 5, 9, "g", tuple(sorted(facts, key=lambda f: f[0])), "x", context)
     assert chunk_of("i", payload_of(chunk)) == chunk
+
+
+def test_what_compares_by_size_has_an_index_for_numbers_and_for_days() -> None:
+    fields = indexed_fields([a_chunk(("date", "2020-01-01"), ("mesh", "Asthma")), a_chunk(("age", "7"))])
+    own = {"source": False, "doc_id": False, "group": False}
+    facts = {"facts.date": False, "facts.mesh": False, "facts.age": False}
+    sizes = {f"{kind}.{name}": True for kind in ("numbers", "days") for name in ("date", "age")}
+    assert fields == own | facts | sizes

@@ -37,6 +37,8 @@ from medloom.search.settings import IndexSettings, IndexState
 from medloom.search.store import Quantised
 
 _LOCK = ".lock"
+_WORDS_PER_TOKEN = 0.35
+"""Words that are not stop words, for each token that a chunk may have: 90 for 256; chunks of ClinicalTrials.gov have 89."""
 _PACKAGES = ("medloom", "qdrant-edge-py", "qdrant-client", "sentence-transformers", "torch")
 
 
@@ -224,15 +226,17 @@ def _begin(folder: Path, wanted: Wanted, encoder: Encoder, late: TokenEncoder | 
     dimensions = encoder.dimensions if wanted.dimensions is None else wanted.dimensions
     if not 0 < dimensions <= encoder.dimensions:
         raise SearchError(f"--dimensions {dimensions}: the model's vectors have {encoder.dimensions}: give that or fewer")
-    chunking = {"tokens": wanted.tokens, "overlap": wanted.overlap}
+    given = {"tokens": wanted.tokens, "overlap": wanted.overlap}
+    chunking = ChunkSettings(**{name: value for name, value in given.items() if value is not None})
     settings = IndexSettings(
         model=str(wanted.model) if isinstance(wanted.model, str | Path) else type(wanted.model).__name__,
         model_hash=encoder.hash,
         precision=wanted.precision or "auto",
         dimensions=dimensions,
         full_dimensions=encoder.dimensions,
-        chunking=ChunkSettings(**{name: value for name, value in chunking.items() if value is not None}),
+        chunking=chunking,
         quantised=wanted.quantised or "none",
+        average_words=_WORDS_PER_TOKEN * chunking.tokens,
         late=wanted.late or "",
         late_hash=late.hash if late else "",
         late_dimensions=late.dimensions if late else None,

@@ -68,15 +68,16 @@ def chunk_of(identity: str, payload: Mapping[str, Any]) -> Chunk:
 
 
 def indexed_fields(chunks: Iterable[Chunk]) -> dict[str, bool]:
-    """The fields of chunks that are worth an index, and whether each holds numbers."""
+    """The fields of chunks that get an index, and whether each holds numbers.
+
+    A comparison with a year asks for numbers and for days: both have an index where there is either, or one is scanned.
+    """
     fields = dict.fromkeys(OWN_FIELDS.values(), False)
     for name, value in {fact for chunk in chunks for fact in chunk.facts}:
         key = key_of(name)
         fields[f"{FACTS}.{key}"] = False
-        if number_of(value) is not None:
-            fields[f"{NUMBERS}.{key}"] = True
-        if day_of(value) is not None:
-            fields[f"{DAYS}.{key}"] = True
+        if number_of(value) is not None or day_of(value) is not None:
+            fields[f"{NUMBERS}.{key}"] = fields[f"{DAYS}.{key}"] = True
     return dict(sorted(fields.items()))
 
 
