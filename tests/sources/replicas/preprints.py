@@ -114,8 +114,9 @@ class Preprints:
 
 @contextmanager
 def serve(n: int, server: str = "biorxiv", per_day: int = 10) -> Iterator[Replica]:
-    """Run a server with so many preprints from 2018 on; its interface is at ``url``."""
-    with replica(Preprints.of(n, server, per_day=per_day).answer) as running:
+    """Run a server with so many preprints, from 2018 on (medRxiv: July 2019); its interface is at ``url``."""
+    start = date(2018, 1, 1) if server == "biorxiv" else date(2019, 7, 1)
+    with replica(Preprints.of(n, server, start, per_day).answer) as running:
         yield running
 
 
