@@ -124,6 +124,6 @@ class MediaWiki:
         raise RefusedError(f"{place(self.api)} refuses a request (error {code}): check the settings of the source", code)
 
 
-def batches(items: Sequence[T], size: int = AT_ONCE) -> Iterator[Sequence[T]]:
+def batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """The items, so many at a time."""
     return (items[start : start + size] for start in range(0, len(items), size))

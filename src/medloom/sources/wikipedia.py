@@ -156,7 +156,7 @@ class WikipediaSource(FetchedSource):
             return
         wiki, done = self._wiki(client), int(cursor or 0)
         numbered = [one for one in wanted if one.id.isdigit() and one.revision.isdigit()]
-        for some in batches(numbered[done:]):
+        for some in batches(numbered[done:], AT_ONCE):
             done += len(some)
             yield replace(self._locked(wiki, some), cursor=str(done))
         yield Page([], None)
@@ -183,9 +183,9 @@ class WikipediaSource(FetchedSource):
         while not walk.walked:
             passed = walk.step(wiki, category, self._unwanted)
             yield Page([], walk.cursor(), counts={"title not wanted": passed} if passed else {})
-        left = list(walk.found)
-        for number, some in enumerate(batches(left)):
-            done = number * AT_ONCE + len(some)
+        done = 0
+        for some in batches(list(walk.found), AT_ONCE):
+            done += len(some)
             yield replace(self._fetched(wiki, some, category, walk.new), cursor=walk.cursor(done), total=walk.total)
         yield Page([], None, total=walk.total)
 
@@ -273,7 +273,7 @@ class WikipediaSource(FetchedSource):
         while True:
             answer = wiki.ask(asked | ({"lecontinue": at} if at else {}))
             numbers = {int(event.get("logpage") or 0) for event in answer.get("query", {}).get("logevents", ())} - {0}
-            pages = [page for some in batches(sorted(numbers)) for page in wiki.by_id(some, {"prop": "info"})]
+            pages = [page for some in batches(sorted(numbers), AT_ONCE) for page in wiki.by_id(some, {"prop": "info"})]
             at = str(answer.get("continue", {}).get("lecontinue", ""))
             yield Page([], at or None, gone=[str(page["pageid"]) for page in pages if page.get("missing")])
             if not at:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _HEADING = re.compile(r"^(={1,6}) (.*?) \1[ \t]*$", re.MULTILINE)
 _TEX = re.compile(r"\{\\(?:displaystyle|textstyle)\b")
 _BEFORE_TEX = re.compile(r"(?:[ \t]*\n)*(?: {2,}[^\n]*\n[ \t\n]*)*[ \t]*\Z")
+_AFTER_TEX = re.compile(r"(?:(?:\n {2,})+\n?)? *")
 _EMPTY_BRACKETS = re.compile(r"[ \t]\([\s;,]*\)")
 _LINE_ENDS = re.compile(r"[ \t]+\n")
 _MANY_BREAKS = re.compile(r"\n{3,}")
@@ -96,8 +97,10 @@ def _without_formulae(text: str) -> str:
         before = text[done : start.start()]
         lines = _BEFORE_TEX.search(before)
         at = lines.start() if lines else len(before)
-        pieces += [before[:at].rstrip(" "), f" {one_line(before[at:])} "]
-        done = end + len(text[end:]) - len(text[end:].lstrip()) if text[end : end + 3] == "\n  " else end
+        signs = one_line(before[at:])
+        pieces += [before[:at].rstrip(" "), f" {signs} " if signs else " "]
+        after = _AFTER_TEX.match(text, end)
+        done = after.end() if after else end
     return "".join([*pieces, text[done:]]) if pieces else text
 
 

@@ -24,6 +24,7 @@ _LANGUAGE = re.compile(r"(?i)lang(?:-[a-z-]+)?|transl(?:iteration)?")
 _MEASURES = word_set("convert cvt")
 _BETWEEN = frozenset({"-", "–", "to", "and", "by", "x", "or"})
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_INDENT = re.compile(r"(?m)^[ \t]+(?=\S)")
 _SWITCH = re.compile(r"__[A-Z]+__")
 _DISAMBIGUATION = re.compile(
     r"(?i)\{\{\s*(?:[\w -]*disambig\w*|disamb|dab|hndis|geodis|numberdis|mil-?unit-?dis|sia)\b|__DISAMBIG__"
@@ -72,7 +73,7 @@ def wikitext_sections(text: str, namespaces: Collection[str] = ()) -> tuple[Sect
             sections.append((one_line(clean(reader.text(node.title))), []))
         else:
             sections[-1][1].append(reader.node(node))
-    return tuple(Section(heading, body) for heading, pieces in sections if (body := tidy("".join(pieces))))
+    return tuple(Section(heading, body) for heading, pieces in sections if (body := tidy(_INDENT.sub("", "".join(pieces)))))
 
 
 class _Reader:
@@ -107,7 +108,7 @@ class _Reader:
 
     def _tag(self, node: Any) -> str:  # noqa: ANN401
         name = str(node.tag).strip().lower()
-        if name in _REMOVED_TAGS:
+        if name in _REMOVED_TAGS or (node.has("class") and "noprint" in str(node.get("class").value)):
             return ""
         if name == "br":
             return "\n"
