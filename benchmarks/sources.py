@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.replica import Replica
-from tests.sources.replicas import clinicaltrials, ncbi, preprints
+from tests.sources.replicas import clinicaltrials, ncbi, preprints, wikipedia
 
 from medloom.meter import machine
 from medloom.sources import known_sources
@@ -64,6 +64,13 @@ TRIALS = (
         _at(clinicaltrials.API, terms=["ALL"]),
         "clinicaltrials.*|json_records",
         "clinicaltrials.*",
+    ),
+    Trial(
+        "wikipedia",
+        lambda n: wikipedia.serve(n // 2),
+        _at(wikipedia.API, categories=["Fever"]),
+        "wikipedia.*|mediawiki",
+        "wikipedia.*|mediawiki.*",
     ),
     Trial(
         "biorxiv",
