@@ -40,6 +40,18 @@ class Answer:
         }
 
 
+def metadata_of(hit: Hit) -> dict[str, Any]:
+    """What is said of a chunk beside its text; a fact with several values is a list."""
+    chunk = hit.chunk
+    facts: dict[str, Any] = {}
+    for name, value in chunk.facts:
+        known = facts.get(name)
+        facts[name] = value if known is None else [*(known if isinstance(known, list) else [known]), value]
+    place = {"part": chunk.part, "start": chunk.start, "end": chunk.end, "evidence": list(hit.evidence or ())}
+    about = {"source": chunk.source, "document": chunk.doc_id, "title": chunk.title, "heading": chunk.heading}
+    return facts | about | place | {"score": hit.score}
+
+
 def _row(rank: int, hit: Hit) -> dict[str, Any]:
     chunk = hit.chunk
     facts = {name: values for name, values in facts_of(chunk).items() if name not in OWN}

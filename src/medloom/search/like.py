@@ -1,6 +1,7 @@
 """More like this: the documents nearest to a chunk that was found."""
 
 import time
+from uuid import UUID
 
 from medloom.errors import SearchError
 from medloom.search.answer import Answer
@@ -28,7 +29,7 @@ def more_like(index: Index, chunk: str, settings: SearchSettings | None = None) 
     where = parse_filter(settings.filter)
     check_settings(index, settings)
     started = time.perf_counter()
-    known = index.store.get([chunk])
+    known = index.store.get([chunk]) if _is_uuid(chunk) else []
     if not known:
         raise SearchError("there is no such chunk in the index: give the id of one that was found in it")
     itself, vector = known[0], index.store.vectors([chunk])[0]
@@ -45,3 +46,10 @@ def more_like(index: Index, chunk: str, settings: SearchSettings | None = None) 
     best = one_per_document(others) if settings.per_document else [(one, 0) for one in others]
     hits = tuple(Hit(f.chunk, f.score, f.parts if settings.explain else {}, None, n) for f, n in best[: settings.k])
     return Answer("", "dense", hits, seconds=time.perf_counter() - started)
+
+
+def _is_uuid(chunk: str) -> bool:
+    try:
+        return str(UUID(chunk)) == chunk
+    except ValueError:
+        return False

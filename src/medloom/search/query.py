@@ -60,7 +60,9 @@ class SearchSettings(BaseModel):
     dimensions: int | None = Field(
         default=None, ge=1, description="Compare by the first so many numbers of each vector (Matryoshka); all if not set."
     )
-    evidence: How = Field(default="model", description="What finds the sentence that answers best.")
+    evidence: How = Field(
+        default="words", description="What finds the sentence that answers best: words (BM25), the model (slower), or none."
+    )
     explain: bool = Field(default=False, description="Say of each result how it came about.")
 
     @model_validator(mode="after")
