@@ -17,6 +17,7 @@ from medloom.cli.generate import generate
 from medloom.cli.index import index
 from medloom.cli.mine import export_triplets, mine
 from medloom.cli.run import recipes, run
+from medloom.cli.search import search
 from medloom.errors import MedloomError
 
 app = typer.Typer(
@@ -38,6 +39,7 @@ app.command("export-triplets")(export_triplets)
 app.command()(index)
 app.command()(doctor)
 app.add_typer(bench, name="bench")
+app.add_typer(search, name="search")
 
 
 def _show_version(value: bool) -> None:
