@@ -134,7 +134,8 @@ def describe(errors: Sequence[Mapping[str, Any]]) -> ApiError:
     """
     first = errors[0]
     kind = str(first["type"])
-    place = [part for part in first["loc"] if part not in ("body", "query", "path")]
+    place = list(first["loc"])
+    place = place[1:] if place and place[0] in ("body", "query", "path") else place
     if kind == "json_invalid":
         return ApiError(
             400, "the body is not valid JSON: send UTF-8 without lone surrogates, not nested too deep", code=kind
