@@ -18,6 +18,7 @@ from medloom.cli.index import index
 from medloom.cli.mine import export_triplets, mine
 from medloom.cli.run import recipes, run
 from medloom.cli.search import search
+from medloom.cli.serve import serve
 from medloom.errors import MedloomError
 
 app = typer.Typer(
@@ -37,6 +38,7 @@ app.command()(generate)
 app.command()(mine)
 app.command("export-triplets")(export_triplets)
 app.command()(index)
+app.command()(serve)
 app.command()(doctor)
 app.add_typer(bench, name="bench")
 app.add_typer(search, name="search")

@@ -39,8 +39,8 @@ def create_app(
         public: Paths of these that need no key; one that ends in a slash opens all below it.
     """
     settings = settings or ServeSettings()
-    metrics = Metrics()
     lifecycle = Lifecycle()
+    metrics = Metrics(lifecycle)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -19,6 +19,7 @@ from medloom.serve.metrics import Metrics
 
 _ACCESS = logging.getLogger("medloom.serve.access")
 _GONE = 499
+_GRACE_SECONDS = 30.0
 PROBES = frozenset({"/health", "/ready"})
 """Answered without a key, and while the server drains."""
 _SECURITY = {
@@ -72,13 +73,9 @@ class Guard:
 
     async def _visit(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         began = time.perf_counter()
-        self._lifecycle.enter()
-        self._metrics.in_work.inc()
         try:
             await self._answer(scope, receive, answer)
         finally:
-            self._lifecycle.leave()
-            self._metrics.in_work.dec()
             seconds = time.perf_counter() - began
             route = getattr(scope.get("route"), "path", "unmatched") if answer.status != 404 else "unmatched"
             self._metrics.answered(scope["method"], route, answer.status, seconds)
@@ -88,9 +85,10 @@ class Guard:
         try:
             headers = Headers(scope=scope)
             self._admit(scope["path"], headers)
-            async with self._bodies.read(receive, headers) as body:
-                if not await self._run(scope, body, receive, answer):
-                    answer.status = _GONE
+            with self._lifecycle.work():
+                async with self._bodies.read(receive, headers) as body:
+                    if not await self._run(scope, body, receive, answer):
+                        answer.status = _GONE
         except ApiError as error:
             await error.response()(scope, receive, answer)
         except Exception as error:  # the log must not hold the message, which uvicorn would write
@@ -109,19 +107,20 @@ class Guard:
         if self._lifecycle.draining:
             again = max(1, round(self._settings.drain_seconds))
             raise ApiError(503, "the server is shutting down: try again later", code="draining", retry_after=again)
-        if self._lifecycle.in_work > self._settings.requests:
+        if self._lifecycle.in_work >= self._settings.requests:
             raise ApiError(429, "too many requests at once: try again later", code="too_many_requests", retry_after=1)
 
     def _is_public(self, path: str) -> bool:
         return path in self._public or path.startswith(self._folders)
 
     async def _run(self, scope: Scope, body: bytes, receive: Receive, answer: "_Answer") -> bool:
-        """Run the route; end it if the client goes away. Whether it ran to its end."""
+        """Run the route; end it if the client goes away or takes no answer. Whether it ran to its end."""
         gone = asyncio.Event()
         watch = asyncio.ensure_future(_wait_for_end(receive, gone))
         work = asyncio.ensure_future(self._app(scope, _replay(body, gone), answer))
         try:
-            await asyncio.wait({watch, work}, return_when=asyncio.FIRST_COMPLETED)
+            longest = self._settings.timeout_seconds + _GRACE_SECONDS
+            await asyncio.wait({watch, work}, timeout=longest, return_when=asyncio.FIRST_COMPLETED)
         finally:
             ran = work.done()
             work.cancel()

@@ -37,8 +37,9 @@ def _documents(value: object) -> list[str]:
     """Strings, or objects with a ``text``."""
     if not isinstance(value, list) or not value:
         raise ValueError("give a list of at least one document")
-    texts: list[str] = [one.get("text") if isinstance(one, dict) else one for one in value]
-    if not all(type(text) is str and text for text in texts):
+    found: list[object] = [one.get("text") if isinstance(one, dict) else one for one in value]
+    texts = [text for text in found if isinstance(text, str) and text]
+    if len(texts) < len(found):
         raise ValueError('give each document as a string or as {"text": string}, none of them empty')
     return texts
 

@@ -1,6 +1,8 @@
 """Where the server stands between its start and its end."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class Lifecycle:
@@ -18,16 +20,17 @@ class Lifecycle:
         """Requests that are being answered."""
         return self._in_work
 
-    def enter(self) -> None:
-        """A request begins."""
+    @contextmanager
+    def work(self) -> Iterator[None]:
+        """For as long as a request is being answered."""
         self._in_work += 1
         self._idle.clear()
-
-    def leave(self) -> None:
-        """A request ends."""
-        self._in_work -= 1
-        if not self._in_work:
-            self._idle.set()
+        try:
+            yield
+        finally:
+            self._in_work -= 1
+            if not self._in_work:
+                self._idle.set()
 
     async def idle(self) -> None:
         """Wait until nothing is in work."""

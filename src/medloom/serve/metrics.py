@@ -2,6 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from medloom.serve.lifecycle import Lifecycle
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -10,16 +12,21 @@ _TOKENS = (16, 64, 256, 512, 1_024, 2_048, 4_096, 8_192, 16_384)
 
 
 class Metrics:
-    """The counters of one server."""
+    """The counters of one server.
 
-    def __init__(self) -> None:
+    Args:
+        lifecycle: Knows how many requests are in work.
+    """
+
+    def __init__(self, lifecycle: Lifecycle) -> None:
         self.registry = CollectorRegistry()
         one = self.registry
         self._requests = Counter("medloom_requests_total", "Requests answered", ["method", "route", "status"], registry=one)
         self._seconds = Histogram(
             "medloom_request_seconds", "Time to the end of an answer", ["route"], buckets=_SECONDS, registry=one
         )
-        self.in_work = Gauge("medloom_requests_in_work", "Requests being answered", registry=one)
+        in_work = Gauge("medloom_requests_in_work", "Requests being answered", registry=one)
+        in_work.set_function(lambda: lifecycle.in_work)
         self._queue_texts = Gauge("medloom_queue_texts", "Texts that wait", ["model"], registry=one)
         self._queue_tokens = Gauge("medloom_queue_tokens", "Tokens that wait", ["model"], registry=one)
         self._batch_texts = Histogram("medloom_batch_texts", "Texts in a batch", ["model"], buckets=_SIZES, registry=one)
