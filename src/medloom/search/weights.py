@@ -19,6 +19,7 @@ _STEPS = 20
 _METRIC = "ndcg_at_10"
 _FEWEST = 10
 _BYTES = 8
+_EQUAL = 0.5
 
 
 @dataclass(frozen=True)
@@ -76,12 +77,12 @@ def learn_weights(
     learning, judging = split(judged, dev, seed)
     pool = ask(index, judged.queries, settings or SearchSettings())
     weights, scores = best_weights(pool, learning)
-    ours, equal = (of_weights(pool, judging, one) for one in (weights, _equal()))
+    ours, equal = (of_weights(pool, judging, one) for one in (weights, {}))
     task = as_task(judging)
     return LearntWeights(
         weights=weights,
         dev=scores[weights["dense"]],
-        dev_equal=scores[0.5],
+        dev_equal=scores[_EQUAL],
         held_out=float(ours.mean()),
         equal=float(equal.mean()),
         difference=task_interval(task, ours, equal, resamples, seed),
@@ -109,17 +110,22 @@ def split(judged: JudgedQueries, dev: float, seed: int) -> tuple[JudgedQueries, 
 
 
 def best_weights(pool: Pool, learning: JudgedQueries) -> tuple[dict[str, float], dict[float, float]]:
-    """The weights with the best nDCG@10, in steps of 0.05; of equal ones those nearest to equal weights.
+    """The weights, in steps of 0.05, that are nearest to equal ones among those that are as good as the best.
+
+    As good means: the mean difference in nDCG@10 from the best is within one standard error of it (the rule of Breiman,
+    Friedman, Olshen and Stone 1984 for the size of a tree), so that a few queries do not decide.
 
     Returns:
         The weights, and nDCG@10 by the weight of ``dense``.
     """
-    scores = {}
-    for step in range(_STEPS + 1):
-        share = round(step / _STEPS, 4)
-        scores[share] = float(of_weights(pool, learning, {"dense": share, "lexical": 1 - share}).mean())
-    best = min(scores, key=lambda share: (-round(scores[share], 6), abs(share - 0.5), share))
-    return {"dense": best, "lexical": round(1 - best, 4)}, scores
+    shares = [round(step / _STEPS, 4) for step in range(_STEPS + 1)]
+    values = {share: of_weights(pool, learning, {"dense": share, "lexical": 1 - share}) for share in shares}
+    best = values[max(shares, key=lambda share: (values[share].mean(), -abs(share - _EQUAL)))]
+    errors = {share: (best - one).std(ddof=1) / len(best) ** 0.5 for share, one in values.items()}
+    good = [share for share in shares if (best - values[share]).mean() <= errors[share]]
+    nearest = min(good, key=lambda share: (abs(share - _EQUAL), -values[share].mean(), share))
+    scores = {share: float(one.mean()) for share, one in values.items()}
+    return {"dense": nearest, "lexical": round(1 - nearest, 4)}, scores
 
 
 def of_weights(pool: Pool, judged: JudgedQueries, weights: Mapping[str, float]) -> Floats:
@@ -132,7 +138,3 @@ def as_task(judged: JudgedQueries) -> Task:
     """What the statistics of :mod:`medloom.evaluate` want to know of the queries."""
     data = {"queries": dict(judged.queries), "corpus": {}, "qrels": {q: dict(one) for q, one in judged.qrels.items()}}
     return Task(judged.name, "Retrieval", judged.name, "", data, metric=_METRIC)
-
-
-def _equal() -> dict[str, float]:
-    return {"dense": 0.5, "lexical": 0.5}
