@@ -12,7 +12,7 @@ from medloom.search.index import Index
 from medloom.search.like import more_like
 from medloom.search.query import SearchSettings, search, search_many
 from medloom.search.records import Chunk
-from medloom.search.store import Floats
+from medloom.search.store import Floats, Scored
 
 CHUNKS = (
     chunk("h", "The heart hurts. Pain of the heart at night.", title="Heart", specialty="cardiology", date="2020-05-01"),
@@ -125,6 +125,23 @@ def test_fewer_dimensions_compare_the_beginnings_of_the_vectors(index: Index) ->
     assert full.hits[0].score == pytest.approx(3 / 15**0.5)
     assert cut.hits[0].score == pytest.approx(3 / 10**0.5), "of two times heart and once pain"
     assert ids(index, "fever", mode="dense", dimensions=len(WORDS)) == ids(index, "fever", mode="dense")
+
+
+@pytest.mark.parametrize(("asked", "exact"), [({}, False), ({"quantised": "binary"}, False), ({"quantised": "none"}, True)])
+def test_smaller_copies_are_searched_and_scored_again_unless_left(
+    asked: dict[str, object], exact: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = index_of(CHUNKS, quantised="binary")
+    told: list[dict[str, object]] = []
+    nearest = index.store.dense
+
+    def dense(*given: object, **how: object) -> Scored:
+        told.append(how)
+        return nearest(*given, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(index.store, "dense", dense)
+    assert ids(index, "fever", mode="dense", k=1, oversample=5.0, **asked) == ["f"]
+    assert told == [{"exact": exact, "oversample": 5.0}]
 
 
 @pytest.mark.parametrize(
