@@ -18,9 +18,9 @@ from medloom.collect.client import Client
 from medloom.collect.lock import content_digest
 from medloom.collect.pool import collect
 from medloom.records import Document
-from medloom.sources.mediawiki import MediaWiki
+from medloom.sources.formats.wikipedia_text import extract_of
+from medloom.sources.services.mediawiki import MediaWiki
 from medloom.sources.wikipedia import WikipediaSource
-from medloom.sources.wikipedia_text import extract_of
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "it can be run")
 
@@ -94,7 +94,7 @@ def _rows(folder: Path) -> dict[str, Document]:
 
 def test_pages_of_a_category(wiki: RunningWiki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Levels, circles, lists in parts, what is left out, sections, revisions; a category that has moved."""
-    monkeypatch.setattr("medloom.sources.wikipedia_walk._MEMBERS", "2")
+    monkeypatch.setattr("medloom.sources.services.wikipedia_walk._MEMBERS", "2")
     monkeypatch.setattr("medloom.sources.wikipedia.AT_ONCE", 3)
     result = collect(plan_of(_source(wiki, categories=["Articulations", "Knees"], depth={"Articulations": 2}), tmp_path))
     rows = _rows(tmp_path)
@@ -225,7 +225,7 @@ def both(wiki: RunningWiki) -> Iterator[tuple[tuple[str, dict[str, Any]], tuple[
         copy.delete(copy.write(f"Gone {number}", parts_of("x", 1)).id, f"{date.today()}T00:00:0{number}Z")
     for entry in made.values():
         copy.add("Joints", entry)
-    ours = {name: entry.id for name, entry in made.items()}
+    ours: dict[str, int | str] = {name: entry.id for name, entry in made.items()}
     ours |= {"name": "Joints", "revision": made["one"].revisions[0].id}
     with replica(copy.answer) as running:
         yield (wiki.api, real), (running.url + API, ours)

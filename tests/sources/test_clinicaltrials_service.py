@@ -18,7 +18,7 @@ from medloom.collect.pages import Locked, Page, Shard
 from medloom.collect.pool import collect
 from medloom.errors import SourceError
 from medloom.sources.clinicaltrials import ClinicalTrialsSource
-from medloom.sources.clinicaltrials_record import document_of
+from medloom.sources.formats.clinicaltrials_record import document_of
 
 N = 30
 

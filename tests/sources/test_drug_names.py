@@ -8,8 +8,9 @@ import pytest
 
 from medloom.errors import SourceError
 from medloom.records import CONCEPT, Document, Synonym
-from medloom.sources import Rejects, known_sources, ner_dictionary
+from medloom.sources import Rejects, known_sources
 from medloom.sources.drug_names import DrugNamesSource
+from medloom.sources.formats import ner_dictionary
 
 CONCEPTS = {
     "calmol": {"name": "Calmol", "drugbank_id": "DB1", "mesh_tree": ["D03.1", "D27.5", "D03.2"]},

@@ -8,7 +8,8 @@ import pytest
 
 from medloom.errors import SourceError
 from medloom.records import CONCEPT, Document, Synonym
-from medloom.sources import Rejects, known_sources, ner_dictionary
+from medloom.sources import Rejects, known_sources
+from medloom.sources.formats import ner_dictionary
 from medloom.sources.mesh_diseases import MeshDiseasesSource
 
 CONCEPTS = {

@@ -19,9 +19,9 @@ from medloom.errors import RowError, SourceError
 from medloom.mine import PairsConfig, pairs_of
 from medloom.records import Document, Section
 from medloom.sources import Rejects, known_sources
+from medloom.sources.formats.mimic_sections import NAMES, sections_of
+from medloom.sources.formats.mimic_stays import Stays
 from medloom.sources.mimic import MimicSource
-from medloom.sources.mimic_sections import NAMES, sections_of
-from medloom.sources.mimic_stays import Stays
 from medloom.text import clean
 
 NOTE_COLUMNS = ("note_id", "subject_id", "hadm_id", "note_type", "note_seq", "charttime", "storetime", "text")

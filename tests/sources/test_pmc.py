@@ -15,8 +15,8 @@ from medloom.collect.client import ServiceError
 from medloom.collect.lock import LOCK
 from medloom.collect.pool import collect
 from medloom.records import Document
-from medloom.sources import ncbi, ncbi_source
 from medloom.sources.pmc import PmcSource
+from medloom.sources.services import ncbi, ncbi_source
 
 TERMS = ("MRI", "drug-based")
 

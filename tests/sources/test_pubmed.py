@@ -21,8 +21,8 @@ from medloom.collect.lock import LOCK
 from medloom.collect.pool import collect
 from medloom.errors import SourceError
 from medloom.records import Document
-from medloom.sources import ncbi, ncbi_source
 from medloom.sources.pubmed import PubmedSource
+from medloom.sources.services import ncbi, ncbi_source
 
 TERMS = ("linden tea", "sleep & rest's")
 

@@ -11,10 +11,10 @@ from medloom.errors import SourceError
 from medloom.records import CONCEPT, Document, Synonym
 from medloom.sources import Rejects
 from medloom.sources.doid import DoidSource
+from medloom.sources.formats.obographs import read_graph_outline, read_graph_terms, read_graph_version
+from medloom.sources.formats.terms import branches, heads, shortened, with_ancestors
 from medloom.sources.mondo import MondoSource
-from medloom.sources.obographs import read_graph_outline, read_graph_terms, read_graph_version
 from medloom.sources.terminology import OboSource, TerminologySource
-from medloom.sources.terms import branches, heads, shortened, with_ancestors
 
 OBO = """data-version: releases/2020-01-02
 

@@ -19,8 +19,8 @@ from medloom.collect.pages import Page, Shard
 from medloom.collect.pool import collect
 from medloom.errors import SourceError
 from medloom.records import Document
+from medloom.sources.services.wikipedia_walk import Category, Walk, packed, unpacked
 from medloom.sources.wikipedia import WikipediaSource
-from medloom.sources.wikipedia_walk import Category, Walk, packed, unpacked
 
 N = 8
 LATER = "2025-06-02T08:00:00Z"
@@ -98,7 +98,7 @@ def test_a_page_in_two_categories(service: Replica, wiki: Wiki, tmp_path: Path) 
 
 
 def test_long_lists_are_continued(service: Replica, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("medloom.sources.wikipedia_walk._MEMBERS", "3")
+    monkeypatch.setattr("medloom.sources.services.wikipedia_walk._MEMBERS", "3")
     rows, _ = _collected(service, tmp_path)
     assert len(rows) == 2 * N
     assert len(service.asked(list="categorymembers")) == 3 + 3
@@ -209,7 +209,7 @@ def test_an_error_that_will_not_pass(wiki: Wiki, tmp_path: Path) -> None:
 
 def test_broken_off_anywhere_and_gone_on_with(wiki: Wiki, service: Replica, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every cursor leads to what comes after it: in the middle of the walk, of a list, and of the pages."""
-    monkeypatch.setattr("medloom.sources.wikipedia_walk._MEMBERS", "3")
+    monkeypatch.setattr("medloom.sources.services.wikipedia_walk._MEMBERS", "3")
     monkeypatch.setattr("medloom.sources.wikipedia.AT_ONCE", 5)
     source, client = _source(service), Client()
     (shard,) = source.shards(client, None)
@@ -223,7 +223,7 @@ def test_broken_off_anywhere_and_gone_on_with(wiki: Wiki, service: Replica, monk
 
 
 def test_a_token_that_the_wiki_no_longer_takes(service: Replica, wiki: Wiki, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("medloom.sources.wikipedia_walk._MEMBERS", "3")
+    monkeypatch.setattr("medloom.sources.services.wikipedia_walk._MEMBERS", "3")
     source, client = _source(service, depth=0), Client()
     (shard,) = source.shards(client, None)
     first: Page = next(iter(source.pages(client, shard, None)))

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from medloom.errors import RowError, SourceError, StageError
 from medloom.evaluate.tasks import Facet, Task, check
 from medloom.identity import text_hash
-from medloom.sources import readers
+from medloom.sources.formats import readers
 from medloom.sources.table import text_of
 from medloom.text import clean, text_key
 

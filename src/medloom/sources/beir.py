@@ -13,7 +13,7 @@ from pydantic import Field
 
 from medloom.errors import RowError, SourceError
 from medloom.records import Document
-from medloom.sources import readers
+from medloom.sources.formats import readers
 from medloom.sources.hub import split_name
 from medloom.sources.published import Part, PublishedSource
 from medloom.sources.table import digests, key_of, rows_of, text_of

@@ -22,10 +22,10 @@ from medloom.collect.pages import Locked, Page, Reject, Shard
 from medloom.errors import RowError
 from medloom.records import Document
 from medloom.sources.base import Rejects, Release, SourceConfig, paged
-from medloom.sources.clinicaltrials_record import SectionName, document_of, fields_wanted, first_posted
 from medloom.sources.fetched import FetchedSource
-from medloom.sources.json_records import holds_json, json_records
-from medloom.sources.readers import Row
+from medloom.sources.formats.clinicaltrials_record import SectionName, document_of, fields_wanted, first_posted
+from medloom.sources.formats.json_records import holds_json, json_records
+from medloom.sources.formats.readers import Row
 from medloom.sources.table import OnError, Paths, digests, documents_of, files_of, rows_of
 
 if TYPE_CHECKING:

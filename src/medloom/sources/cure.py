@@ -15,9 +15,9 @@ from pydantic import Field
 from medloom.errors import SourceError
 from medloom.identity import text_hash
 from medloom.records import Document
-from medloom.sources import readers
 from medloom.sources.base import Rejects, Release
 from medloom.sources.beir import BeirSource
+from medloom.sources.formats import readers
 from medloom.sources.published import Part
 from medloom.sources.table import digests, rows_of
 

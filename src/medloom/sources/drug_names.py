@@ -15,8 +15,8 @@ from typing import Any, Literal
 from medloom.identity import file_digest
 from medloom.records import CONCEPT, Document, Synonym
 from medloom.sources.base import Rejects, Release, SourceConfig
-from medloom.sources.names import distinct_names
-from medloom.sources.ner_dictionary import NameDictionary, dictionary_path, read_dictionary
+from medloom.sources.formats.names import distinct_names
+from medloom.sources.formats.ner_dictionary import NameDictionary, dictionary_path, read_dictionary
 from medloom.text.normalise import one_line
 
 _PACKAGE = "drug-named-entity-recognition"

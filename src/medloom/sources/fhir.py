@@ -24,9 +24,9 @@ from pydantic import Field
 from medloom.errors import RowError
 from medloom.records import Document
 from medloom.sources.base import Rejects, Release, SourceConfig
-from medloom.sources.fhir_documents import Reading, ResourceType, document_of
-from medloom.sources.fhir_fields import HTML, PLAIN, PassedOverError
-from medloom.sources.fhir_files import Binaries, Entry, entries_of, files_of
+from medloom.sources.formats.fhir_documents import Reading, ResourceType, document_of
+from medloom.sources.formats.fhir_fields import HTML, PLAIN, PassedOverError
+from medloom.sources.formats.fhir_files import Binaries, Entry, entries_of, files_of
 from medloom.sources.table import OnError, Paths, digests
 
 

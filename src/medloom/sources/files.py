@@ -18,8 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from medloom.errors import RowError, SourceError
 from medloom.identity import file_digest
 from medloom.records import Document, Section, stricter
-from medloom.sources import readers
 from medloom.sources.base import Rejects, Release, SourceConfig
+from medloom.sources.formats import readers
 from medloom.text import clean, split_markdown
 
 _PEEK = 100

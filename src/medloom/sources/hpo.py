@@ -16,8 +16,8 @@ from medloom.errors import SourceError
 from medloom.identity import file_digest
 from medloom.records import Document
 from medloom.sources.base import Rejects, Release, SourceConfig
-from medloom.sources.obo import read_terms, read_version
-from medloom.sources.terms import with_ancestors
+from medloom.sources.formats.obo import read_terms, read_version
+from medloom.sources.formats.terms import with_ancestors
 from medloom.text.normalise import one_line
 
 _PHENOTYPES = "HP:0000118"

@@ -17,7 +17,7 @@ from medloom.errors import SourceError
 from medloom.identity import file_digest
 from medloom.records import Document, Section
 from medloom.sources.base import Rejects, Release, SourceConfig
-from medloom.sources.obo import read_terms
+from medloom.sources.formats.obo import read_terms
 from medloom.text.normalise import one_line
 
 FREQUENCIES = ("Obligate", "Very frequent", "Frequent", "Occasional", "Very rare", "Frequency not stated")

@@ -21,9 +21,9 @@ from pydantic import Field
 from medloom.errors import RowError, SourceError
 from medloom.identity import digest, file_digest
 from medloom.records import Document, Section
-from medloom.sources import readers
 from medloom.sources.base import Rejects, Release, SourceConfig
 from medloom.sources.files import FieldMap
+from medloom.sources.formats import readers
 from medloom.sources.table import OnError, documents_of, key_of, text_of
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")

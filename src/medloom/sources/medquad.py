@@ -16,8 +16,8 @@ from pydantic import Field
 from medloom.errors import RowError, SourceError
 from medloom.identity import digest, file_digest
 from medloom.records import Document
-from medloom.sources import readers
 from medloom.sources.base import Release
+from medloom.sources.formats import readers
 from medloom.sources.published import Part, PublishedSource
 from medloom.sources.table import Paths, key_of, text_of
 from medloom.text.xml import parse_bytes

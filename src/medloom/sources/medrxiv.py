@@ -3,13 +3,13 @@
 For: title - abstract, heading - section of structured abstracts. Fetched by the details interface of api.biorxiv.org a
 month at a time, or read from its saved pages. Withdrawn preprints are marked ``retracted``. The licence of each is in its
 metadata: many reserve all rights (``no-reuse``) or state none, so set ``licences`` before you publish text. Terms: see
-:meth:`release <medloom.sources.preprints.PreprintSource.release>`.
+:meth:`release <medloom.sources.services.preprints.PreprintSource.release>`.
 """
 
 from datetime import date
 from typing import ClassVar, Literal
 
-from medloom.sources.preprints import PreprintSource
+from medloom.sources.services.preprints import PreprintSource
 
 
 class MedrxivSource(PreprintSource):

@@ -17,9 +17,9 @@ from pydantic import Field
 
 from medloom.records import Synonym
 from medloom.sources.base import Release
-from medloom.sources.names import distinct_names
+from medloom.sources.formats.names import distinct_names
+from medloom.sources.formats.terms import Outline, Term
 from medloom.sources.terminology import TerminologySource
-from medloom.sources.terms import Outline, Term
 from medloom.text.xml import iter_elements
 
 _YEAR = re.compile(r"(?:19|20)\d\d")

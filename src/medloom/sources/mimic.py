@@ -18,10 +18,10 @@ from pydantic import Field, field_validator
 
 from medloom.errors import RowError, SourceError
 from medloom.records import Document
-from medloom.sources import readers
 from medloom.sources.base import Rejects, Release, SourceConfig
-from medloom.sources.mimic_sections import SectionName, sections_of
-from medloom.sources.mimic_stays import Stays
+from medloom.sources.formats import readers
+from medloom.sources.formats.mimic_sections import SectionName, sections_of
+from medloom.sources.formats.mimic_stays import Stays
 from medloom.sources.table import OnError, digests
 from medloom.text import clean
 
@@ -41,9 +41,9 @@ class MimicSource(SourceConfig):
     """Discharge summaries as documents with headed sections, grouped by patient.
 
     A document's id is the number of its stay (``hadm_id``); a further note of a stay, and a note without one, have their
-    ``note_id``. What :class:`~medloom.sources.mimic_stays.Stays` finds becomes the categories ``readmission 3 days``,
-    ``readmission 7 days`` and ``readmission 30 days``: each holds if the next stay began at most so many times 24 hours
-    after discharge. The time itself stands in the metadata as ``days to next admission``.
+    ``note_id``. What :class:`~medloom.sources.formats.mimic_stays.Stays` finds becomes the categories ``readmission
+    3 days``, ``readmission 7 days`` and ``readmission 30 days``: each holds if the next stay began at most so many times 24
+    hours after discharge. The time itself stands in the metadata as ``days to next admission``.
     """
 
     type: Literal["mimic"] = "mimic"

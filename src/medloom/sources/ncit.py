@@ -17,8 +17,8 @@ from pydantic import Field
 from medloom.errors import SourceError
 from medloom.records import Synonym
 from medloom.sources.base import Release
+from medloom.sources.formats.terms import Outline, Term, open_text
 from medloom.sources.terminology import TerminologySource
-from medloom.sources.terms import Outline, Term, open_text
 
 _MEMBER = "Thesaurus.txt"
 _COLUMNS = 8

@@ -16,8 +16,8 @@ from pydantic import Field
 
 from medloom.records import Synonym
 from medloom.sources.base import Release
+from medloom.sources.formats.terms import Outline, Term, with_ancestors
 from medloom.sources.terminology import TerminologySource
-from medloom.sources.terms import Outline, Term, with_ancestors
 from medloom.text.xml import iter_elements
 
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"

@@ -28,10 +28,10 @@ from pydantic import Field, model_validator
 from medloom.collect.pages import Locked, Page, Shard
 from medloom.errors import SourceError
 from medloom.sources.base import Release
-from medloom.sources.jats import jats_document, pmc_number
-from medloom.sources.jats_licence import Licence
-from medloom.sources.ncbi_files import Unit, unit_pages
-from medloom.sources.ncbi_source import Batch, EntrezSource
+from medloom.sources.formats.jats import jats_document, pmc_number
+from medloom.sources.formats.jats_licence import Licence
+from medloom.sources.services.ncbi_files import Unit, unit_pages
+from medloom.sources.services.ncbi_source import Batch, EntrezSource
 from medloom.sources.table import Paths, digests
 from medloom.text.xml import iter_elements
 

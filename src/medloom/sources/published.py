@@ -17,8 +17,8 @@ from pydantic import Field, model_validator
 
 from medloom.errors import SourceError
 from medloom.records import Document
-from medloom.sources import readers
 from medloom.sources.base import Rejects, SourceConfig
+from medloom.sources.formats import readers
 from medloom.sources.hub import HubRows, split_name
 from medloom.sources.table import OnError, Paths, digests, documents_of, files_of, rows_of
 

@@ -25,9 +25,9 @@ from medloom.collect.pages import Locked, Page, Shard
 from medloom.errors import SourceError
 from medloom.folders import cache_folder
 from medloom.sources.base import Release
-from medloom.sources.medline_xml import DELETED, RECORDS, deleted_pmids, has_heading, pubmed_document
-from medloom.sources.ncbi_files import Unit, unit_pages
-from medloom.sources.ncbi_source import Batch, EntrezSource
+from medloom.sources.formats.medline_xml import DELETED, RECORDS, deleted_pmids, has_heading, pubmed_document
+from medloom.sources.services.ncbi_files import Unit, unit_pages
+from medloom.sources.services.ncbi_source import Batch, EntrezSource
 from medloom.sources.table import Paths, digests
 from medloom.text.inline import name_of
 from medloom.text.xml import iter_elements

@@ -10,8 +10,8 @@ from pydantic import Field
 from medloom.errors import RowError, SourceError
 from medloom.identity import file_digest
 from medloom.records import Document
-from medloom.sources import readers
 from medloom.sources.base import Rejects, SourceConfig
+from medloom.sources.formats import readers
 from medloom.text import clean
 
 Paths = Path | tuple[Path, ...]
@@ -95,7 +95,7 @@ def digests(files: Sequence[Path]) -> dict[str, str]:
 
 
 def rows_of(path: Path) -> Iterator[readers.Row]:
-    """Rows of one file; see :func:`medloom.sources.readers.read`."""
+    """Rows of one file; see :func:`medloom.sources.formats.readers.read`."""
     return readers.read(path, _MAX_CHARS)
 
 

@@ -14,9 +14,9 @@ from medloom.errors import SourceError
 from medloom.identity import file_digest
 from medloom.records import CONCEPT, Document, Synonym
 from medloom.sources.base import Rejects, Release, SourceConfig
-from medloom.sources.obo import read_terms, read_version
-from medloom.sources.obographs import read_graph_outline, read_graph_terms, read_graph_version
-from medloom.sources.terms import Outline, Term, branches, heads, with_ancestors
+from medloom.sources.formats.obo import read_terms, read_version
+from medloom.sources.formats.obographs import read_graph_outline, read_graph_terms, read_graph_version
+from medloom.sources.formats.terms import Outline, Term, branches, heads, with_ancestors
 from medloom.text.normalise import one_line
 
 _LAY = ("layperson", "omo:0003003")

@@ -21,11 +21,11 @@ from medloom.errors import SourceError
 from medloom.records import Document
 from medloom.sources.base import Release, SourceConfig
 from medloom.sources.fetched import FetchedSource
-from medloom.sources.mediawiki import AT_ONCE, MediaWiki, batches
+from medloom.sources.formats.wikipedia_text import extract_of, sections_of
+from medloom.sources.services.mediawiki import AT_ONCE, MediaWiki, batches
+from medloom.sources.services.wikipedia_dump import Dump, is_dump
+from medloom.sources.services.wikipedia_walk import MOST, Category, Walk, plain_name, starts_of
 from medloom.sources.table import OnError, Paths, digests, files_of
-from medloom.sources.wikipedia_dump import Dump, is_dump
-from medloom.sources.wikipedia_text import extract_of, sections_of
-from medloom.sources.wikipedia_walk import MOST, Category, Walk, plain_name, starts_of
 
 if TYPE_CHECKING:
     from medloom.collect.client import Client

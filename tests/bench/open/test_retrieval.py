@@ -7,7 +7,7 @@ from medloom.bench.open import OpenSuite, icd
 from medloom.bench.open.names import Names
 from medloom.evaluate.tasks import Task
 from medloom.records import Document, Synonym
-from medloom.sources.names import name_key
+from medloom.sources.formats.names import name_key
 from medloom.text import characters_key, text_key
 
 Documents = dict[str, list[Document]]

@@ -16,7 +16,7 @@ from medloom.evaluate.tasks import METRICS, Task
 from medloom.guard import GuardConfig
 from medloom.guard.split import split_sides, texts_of
 from medloom.records import Document
-from medloom.sources.names import name_key
+from medloom.sources.formats.names import name_key
 from medloom.text import text_key
 
 Ask = Callable[..., BuildRequest]

@@ -13,7 +13,7 @@ from medloom.guard.split import split_sides, texts_of
 from medloom.mine.relations import Relations
 from medloom.records import Document
 from medloom.sources import Rejects, known_sources
-from medloom.sources.names import name_key
+from medloom.sources.formats.names import name_key
 from medloom.text import text_key
 
 SPLIT_SOURCES = ("hpo", "icd10cm")

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from medloom.bench.open.draw import draw
 from medloom.records import Document
-from medloom.sources.names import name_key
+from medloom.sources.formats.names import name_key
 from medloom.text import text_key
 
 _MOST_NAMES = 30_000

@@ -8,7 +8,7 @@ from medloom.bench.open.material import VAGUE_BRANCHES, Material
 from medloom.bench.open.names import exact_names
 from medloom.evaluate.tasks import Task
 from medloom.records import Document
-from medloom.sources.names import name_key
+from medloom.sources.formats.names import name_key
 from medloom.text import characters_key
 
 MOST_PAIRS = 3_000

@@ -9,7 +9,7 @@ from medloom.bench.open.material import TERMINOLOGIES, Material
 from medloom.bench.open.names import Names, exact_names
 from medloom.evaluate.tasks import Task
 from medloom.records import Document
-from medloom.sources.names import name_key
+from medloom.sources.formats.names import name_key
 from medloom.text import characters_key, text_key
 
 MOST_QUERIES = 1_500

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from medloom.errors import SourceError
-from medloom.sources import ner_dictionary
-from medloom.sources.ner_dictionary import dictionary_path, read_dictionary
+from medloom.sources.formats import ner_dictionary
+from medloom.sources.formats.ner_dictionary import dictionary_path, read_dictionary
 
 
 class _Harm:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from medloom.errors import SourceError
 from medloom.records import Section
-from medloom.sources.wikipedia_text import tidy
+from medloom.sources.formats.wikipedia_text import tidy
 from medloom.text.normalise import clean, one_line
 from medloom.text.wordlist import word_set
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from medloom.errors import RowError
-from medloom.sources.fhir_files import Resource
+from medloom.sources.formats.fhir_files import Resource
 from medloom.sources.table import text_of
 from medloom.text import clean
 from medloom.text.markup import html_text

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from medloom.errors import RowError, SourceError
-from medloom.sources.readers import Row
+from medloom.sources.formats.readers import Row
 
 _CHUNK = 1 << 20
 _LONGEST = 1 << 28

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from medloom.errors import RowError, SourceError
-from medloom.sources import readers
+from medloom.sources.formats import readers
 
 ROWS = [{"title": "Fever", "text": "Take\nrest."}, {"title": "Cough", "text": 'Say "ah", then breathe.'}]
 SECRET = "Jane Roe was born on 3 May"

@@ -22,7 +22,7 @@ from medloom.errors import RowError, SourceError
 from medloom.records import Document
 from medloom.sources.base import SourceConfig
 from medloom.sources.fetched import FetchedSource
-from medloom.sources.ncbi import API, LISTED, Entrez, Expired, Found, Unreadable
+from medloom.sources.services.ncbi import API, LISTED, Entrez, Expired, Found, Unreadable
 from medloom.text.inline import inline_text
 from medloom.text.xml import iter_elements
 

@@ -5,8 +5,8 @@ import sys
 import pytest
 
 from medloom.errors import SourceError
-from medloom.sources.wikipedia_text import extract_of, sections_of
-from medloom.sources.wikipedia_wikitext import is_disambiguation, links_to, wikitext_sections
+from medloom.sources.formats.wikipedia_text import extract_of, sections_of
+from medloom.sources.formats.wikipedia_wikitext import is_disambiguation, links_to, wikitext_sections
 
 
 def _pairs(extract: str) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from medloom.errors import RowError
 from medloom.records import Document, Section
-from medloom.sources.ncbi_dates import date_of
+from medloom.sources.formats.ncbi_dates import date_of
 from medloom.text.inline import inline_text, name_of
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medloom.errors import RowError, SourceError
-from medloom.sources import readers
+from medloom.sources.formats import readers
 
 _COLUMNS = ("subject_id", "hadm_id", "admittime", "dischtime", "deathtime")
 _EPOCH = datetime(2000, 1, 1)

@@ -18,9 +18,9 @@ from medloom.errors import RowError, SourceError
 from medloom.records import Document
 from medloom.sources.base import Rejects, Release, SourceConfig, paged
 from medloom.sources.fetched import FetchedSource
-from medloom.sources.json_records import holds_json, json_records, records_inside
-from medloom.sources.preprints_record import day_of, document_of, identity_of, latest, licence_of
-from medloom.sources.readers import Row
+from medloom.sources.formats.json_records import holds_json, json_records, records_inside
+from medloom.sources.formats.preprints_record import day_of, document_of, identity_of, latest, licence_of
+from medloom.sources.formats.readers import Row
 from medloom.sources.table import OnError, Paths, digests, documents_of, files_of, rows_of
 
 if TYPE_CHECKING:

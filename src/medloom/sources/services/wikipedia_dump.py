@@ -22,7 +22,7 @@ from medloom.collect.pages import Page, Reject, Shard
 from medloom.errors import SourceError
 from medloom.identity import text_hash
 from medloom.records import Document
-from medloom.sources.wikipedia_wikitext import is_disambiguation, links_to, wikitext_sections
+from medloom.sources.formats.wikipedia_wikitext import is_disambiguation, links_to, wikitext_sections
 from medloom.text.inline import name_of
 from medloom.text.xml import iter_elements
 

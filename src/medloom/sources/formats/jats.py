@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from medloom.errors import RowError
 from medloom.records import Document, Section
-from medloom.sources.jats_licence import licence_of
-from medloom.sources.ncbi_dates import date_in, date_of
+from medloom.sources.formats.jats_licence import licence_of
+from medloom.sources.formats.ncbi_dates import date_in, date_of
 from medloom.text.inline import inline_text, name_of
 from medloom.text.wordlist import word_set
 

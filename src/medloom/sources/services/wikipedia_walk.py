@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from medloom.errors import SourceError
-from medloom.sources.mediawiki import MediaWiki, RefusedError, batches
+from medloom.sources.services.mediawiki import MediaWiki, RefusedError, batches
 
 MOST = 100_000
 """Pages of one category: with more, cursors would be too long to write one after every few pages."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from medloom.records import Synonym
-from medloom.sources.terms import Term, open_text
+from medloom.sources.formats.terms import Term, open_text
 
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"(.*)', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from medloom.errors import RowError, SourceError
-from medloom.sources import readers
+from medloom.sources.formats import readers
 from medloom.sources.table import Paths
 
 ENDINGS = (".json", ".ndjson", ".jsonl")

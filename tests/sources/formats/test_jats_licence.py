@@ -3,7 +3,7 @@
 import pytest
 from lxml import etree
 
-from medloom.sources.jats_licence import Licence, licence_of
+from medloom.sources.formats.jats_licence import Licence, licence_of
 
 SPACES = 'xmlns:xlink="http://www.w3.org/1999/xlink" xmlns:ali="http://www.niso.org/schemas/ali/1.0/"'
 CC = "https://creativecommons.org/licenses"

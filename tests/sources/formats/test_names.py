@@ -2,7 +2,7 @@
 
 import pytest
 
-from medloom.sources.names import distinct_names, name_key
+from medloom.sources.formats.names import distinct_names, name_key
 
 
 @pytest.mark.parametrize(

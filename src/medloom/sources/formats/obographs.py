@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 from medloom.errors import SourceError
 from medloom.records import Synonym
-from medloom.sources.terms import Outline, Term, open_text, shortened
+from medloom.sources.formats.terms import Outline, Term, open_text, shortened
 
 _CHUNK = 1 << 20
 _LONGEST = 1 << 28

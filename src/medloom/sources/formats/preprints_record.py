@@ -6,7 +6,7 @@ from typing import Any
 
 from medloom.errors import RowError
 from medloom.records import Document
-from medloom.sources.preprints_abstract import abstract_of, line_of
+from medloom.sources.formats.preprints_abstract import abstract_of, line_of
 from medloom.sources.table import key_of, text_of
 from medloom.text.normalise import one_line
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from medloom.collect.pages import Page, Reject
 from medloom.errors import SourceError
-from medloom.sources.ncbi_source import Batch
+from medloom.sources.services.ncbi_source import Batch
 
 if TYPE_CHECKING:
     from lxml import etree

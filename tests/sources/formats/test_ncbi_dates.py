@@ -3,7 +3,7 @@
 import pytest
 from lxml import etree
 
-from medloom.sources.ncbi_dates import date_in, date_of
+from medloom.sources.formats.ncbi_dates import date_in, date_of
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from medloom.records import Section
-from medloom.sources.preprints_abstract import abstract_of, line_of
+from medloom.sources.formats.preprints_abstract import abstract_of, line_of
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,9 @@ _PAGES = [
 
 def _dump(folder: Path, name: str = "pages-articles.xml.bz2", pages: list[str] | None = None) -> Path:
     text = f"{_HEAD}{''.join(_PAGES if pages is None else pages)}</mediawiki>".encode()
-    packed = {".bz2": bz2.compress, ".gz": gzip.compress}.get(Path(name).suffix, bytes)(text)
-    (folder / name).write_bytes(packed)
+    packers: dict[str, Callable[[bytes], bytes]] = {".bz2": bz2.compress, ".gz": gzip.compress}
+    pack = packers.get(Path(name).suffix, bytes)
+    (folder / name).write_bytes(pack(text))
     return folder / name
 
 
@@ -94,7 +96,7 @@ def test_all_articles(tmp_path: Path) -> None:
 
 
 def test_a_cursor_goes_on_in_the_middle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("medloom.sources.wikipedia_dump._PAGES", 2)
+    monkeypatch.setattr("medloom.sources.services.wikipedia_dump._PAGES", 2)
     source, client = _source(_dump(tmp_path), categories=[]), Client()
     (shard,) = source.shards(client, None)
     pages = list(source.pages(client, shard, None))

@@ -6,7 +6,7 @@ from typing import Literal
 
 from medloom.errors import RowError
 from medloom.records import Document, Section, Synonym
-from medloom.sources.fhir_fields import (
+from medloom.sources.formats.fhir_fields import (
     Find,
     PassedOverError,
     attached,
@@ -19,7 +19,7 @@ from medloom.sources.fhir_fields import (
     reference_at,
     text_at,
 )
-from medloom.sources.fhir_files import Entry, Resource
+from medloom.sources.formats.fhir_files import Entry, Resource
 from medloom.text import text_key
 from medloom.text.notes import section_spans
 

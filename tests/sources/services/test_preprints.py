@@ -19,8 +19,8 @@ from medloom.errors import RowError, SourceError
 from medloom.records import Document, Section
 from medloom.sources import Rejects
 from medloom.sources.biorxiv import BiorxivSource
+from medloom.sources.formats.preprints_record import document_of, licence_of
 from medloom.sources.medrxiv import MedrxivSource
-from medloom.sources.preprints_record import document_of, licence_of
 
 FEBRUARY = {"posted_from": date(2018, 2, 1), "posted_to": date(2018, 2, 28)}
 

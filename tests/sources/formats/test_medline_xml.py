@@ -7,7 +7,7 @@ from lxml import etree
 
 from medloom.errors import RowError
 from medloom.records import Document, Section
-from medloom.sources.medline_xml import deleted_pmids, pubmed_document
+from medloom.sources.formats.medline_xml import deleted_pmids, pubmed_document
 
 WHOLE = """<PubmedArticle><MedlineCitation><PMID Version="2">77</PMID>
 <DateCompleted><Year>2020</Year><Month>01</Month><Day>02</Day></DateCompleted>

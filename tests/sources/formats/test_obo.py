@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from medloom.records import Synonym
-from medloom.sources.obo import read_terms, read_version
-from medloom.sources.terms import Term
+from medloom.sources.formats.obo import read_terms, read_version
+from medloom.sources.formats.terms import Term
 
 OBO = r"""format-version: 1.2
 data-version: own/2020-01-01

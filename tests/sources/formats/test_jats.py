@@ -5,7 +5,7 @@ from lxml import etree
 
 from medloom.errors import RowError
 from medloom.records import Document, Section
-from medloom.sources.jats import jats_document, pmc_number
+from medloom.sources.formats.jats import jats_document, pmc_number
 
 SPACES = (
     'xmlns:xlink="http://www.w3.org/1999/xlink" xmlns:mml="http://www.w3.org/1998/Math/MathML" '

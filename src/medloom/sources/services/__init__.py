@@ -1,0 +1,1 @@
+"""How the services behind several sources are asked."""
