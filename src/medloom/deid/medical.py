@@ -18,7 +18,7 @@ import yaml
 
 from medloom.deid.page import Page, fold
 from medloom.errors import MedloomError
-from medloom.sources.ner_dictionary import dictionary_path, read_dictionary
+from medloom.sources.formats.ner_dictionary import dictionary_path, read_dictionary
 from medloom.text.wordlist import word_set
 
 _LOWER = re.compile(r"(?<![\w-])[a-z]{2,}(?![\w-])")

@@ -6,7 +6,7 @@ from typing import Any
 
 from medloom.errors import RowError, SourceError
 from medloom.records import TrainingRecord
-from medloom.sources import readers
+from medloom.sources.formats import readers
 
 _MAX_CHARS = 1_000_000
 _QUERIES = ("query", "anchor")
