@@ -119,9 +119,9 @@ def test_headings_of_tails() -> None:
 def test_hostile_text_takes_linear_time(unit: str) -> None:
     def seconds(size: int) -> float:
         text = unit * (size // len(unit)) + " fever."
-        start = time.perf_counter()
+        start = time.process_time()
         strip_boilerplate(text)
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     short = max(min(seconds(5_000) for _ in range(2)), 0.005)
     assert min(seconds(40_000) for _ in range(2)) < 24 * short

@@ -158,9 +158,9 @@ def test_a_common_name_is_its_own(name: str) -> None:
 def test_hostile_text_takes_linear_time(unit: str) -> None:
     def seconds(size: int) -> float:
         text = unit * (size // len(unit)) + " end"
-        start = time.perf_counter()
+        start = time.process_time()
         section_spans(text)
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     short = max(min(seconds(10_000) for _ in range(2)), 0.01)
     assert min(seconds(80_000) for _ in range(2)) < 24 * short

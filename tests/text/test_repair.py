@@ -103,9 +103,9 @@ def test_clean_text_loads_no_library() -> None:
 def test_hostile_text_takes_linear_time(unit: str) -> None:
     def seconds(size: int) -> float:
         text = "a" + unit * (size // len(unit)) + "b"
-        start = time.perf_counter()
+        start = time.process_time()
         repair(text)
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     short = max(min(seconds(5_000) for _ in range(2)), 0.005)
     assert min(seconds(40_000) for _ in range(2)) < 24 * short

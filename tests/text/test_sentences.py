@@ -98,9 +98,9 @@ def test_every_character_is_in_exactly_one_span(text: str) -> None:
 def test_hostile_text_takes_linear_time(unit: str) -> None:
     def seconds(size: int) -> float:
         text = unit * (size // len(unit)) + " end"
-        start = time.perf_counter()
+        start = time.process_time()
         sentence_spans(text)
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     short = max(min(seconds(10_000) for _ in range(2)), 0.01)
     assert min(seconds(80_000) for _ in range(2)) < 24 * short

@@ -75,7 +75,7 @@ def test_titles_are_one_line() -> None:
 
 
 def test_long_and_odd_text_takes_no_time() -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     for raw in ("<" * 100_000, "O_FIG" * 20_000, "Results " * 12_000, "O_ST_ABS" * 12_000, "<title>" * 14_000):
         abstract_of(raw)
-    assert time.perf_counter() - begun < 5
+    assert time.process_time() - begun < 5
