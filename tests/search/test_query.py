@@ -1,5 +1,6 @@
 """What a search finds, in what order, and what it says of it."""
 
+import json
 import threading
 
 import numpy as np
@@ -116,6 +117,23 @@ def test_a_reranker_orders_the_first_candidates_anew_and_drops_the_others(index:
     assert len(answer.hits) <= 3
     assert [hit.parts["rerank"][0] for hit in answer.hits] == list(range(1, len(answer.hits) + 1))
     assert all("dense" in hit.parts for hit in answer.hits)
+
+
+class Unsure:
+    """Has a score for the second candidate alone."""
+
+    def __call__(self, query: str, chunks: list[Chunk]) -> Floats:
+        scores = np.full(len(chunks), -np.inf, dtype=np.float32)
+        scores[0], scores[1] = np.nan, -2.0
+        return scores
+
+
+def test_candidates_that_a_reranker_cannot_score_come_last_and_stay_json(index: Index) -> None:
+    settings = SearchSettings(mode="dense", rerank="late")
+    plain = search(index, "child fever", SearchSettings(mode="dense", per_document=False))
+    answer = search(index, "child fever", settings, Unsure())  # type: ignore[arg-type]
+    assert answer.hits[0].chunk == plain.hits[1].chunk
+    json.dumps(answer.to_dict(), allow_nan=False)
 
 
 def test_fewer_dimensions_compare_the_beginnings_of_the_vectors(index: Index) -> None:

@@ -12,10 +12,10 @@ from itertools import chain
 from typing import Literal
 
 from medloom.sources.base import Rejects
+from medloom.sources.formats.names import name_key
+from medloom.sources.formats.obo import read_terms
 from medloom.sources.hpo import packaged_obo
 from medloom.sources.mesh_diseases import MeshDiseasesSource
-from medloom.sources.names import name_key
-from medloom.sources.obo import read_terms
 from medloom.text import text_key
 from medloom.text.normalise import one_line
 
@@ -26,7 +26,7 @@ MOST_PER_TERM = 2
 MOST = 6
 """Names that one query is given at most."""
 _MOST_WORDS = 8
-_MOST_READ = 400
+_MOST_READ = 4_000
 _SHORTEST_LAY = 4
 _WORD = re.compile(r"\w+(?:-\w+)*")
 _SHORT_FORM = re.compile(r"[A-Z][A-Za-z0-9]{1,7}")
@@ -114,11 +114,12 @@ class Thesaurus:
         """What to add to a query, in the order of its words.
 
         Args:
-            query: The query; its first 400 words are looked at.
+            query: The query; its first 4,000 characters are looked at.
             kinds: What to look for. A short form counts only where it stands in the capitals that it is written with, and
                 in no query that is all capitals.
         """
-        words = list(_WORD.finditer(query))[:_MOST_READ]
+        query = query[:_MOST_READ]
+        words = list(_WORD.finditer(query))
         has = set(name_key(query).split())
         found: list[Expansion] = []
         left = MOST

@@ -1,10 +1,12 @@
 """A query in, the best chunks out: dense, lexical or both, re-ranked, grouped by document, with the evidence marked."""
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from medloom.errors import SearchError
@@ -21,6 +23,7 @@ from medloom.search.store import Floats, Quantised, Scored
 
 WAYS = ("dense", "lexical")
 Mode = Literal["dense", "lexical", "fused"]
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 class SearchSettings(BaseModel):
@@ -165,7 +168,7 @@ def prepare(index: Index, queries: Sequence[str], settings: SearchSettings) -> l
         which = f"query {number}" if len(queries) > 1 else "the query"
         if not query.strip():
             raise SearchError(f"{which} is empty: say what to search for")
-        if any("\ud800" <= c <= "\udfff" for c in query):
+        if _HALF.search(query):
             raise SearchError(f"{which} is no valid Unicode text: it holds half a character")
     expanded = [tuple(packaged().expand(query, settings.expand)) if settings.expand else () for query in queries]
     texts = [written_out(query, added) for query, added in zip(queries, expanded, strict=True)]
@@ -202,10 +205,12 @@ def ranked(rankings: Mapping[str, Scored], settings: SearchSettings) -> list[Ran
 
 
 def reranked(text: str, found: Sequence[Found], depth: int, reranker: Reranker) -> list[Found]:
-    """The first candidates in the order of another model; those beyond ``depth`` are dropped."""
+    """The first candidates in the order of another model; those beyond ``depth`` are dropped, those without a score last."""
     best = list(found[:depth])
-    scores = reranker(text, [one.chunk for one in best]).tolist() if best else []
-    order = sorted(range(len(best)), key=lambda i: (-scores[i], i))
+    given = np.asarray(reranker(text, [one.chunk for one in best]) if best else [], dtype=np.float32)
+    known = np.isfinite(given)
+    scores = np.where(known, given, given[known].min(initial=0.0)).tolist()
+    order = sorted(range(len(best)), key=lambda i: (not known[i], -scores[i], i))
     return [
         Found(best[i].chunk, scores[i], {**best[i].parts, "rerank": (rank, scores[i])})
         for rank, i in enumerate(order, start=1)
