@@ -13,6 +13,8 @@ from medloom.serve.served import Served
 from medloom.serve.tokens import TokenCounter
 
 Floats = npt.NDArray[np.float32]
+Key = tuple[str | None, str]
+"""A prompt and a text."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,9 @@ class DenseModel(Served):
         for text in self.samples:
             await self.embed([text], None, timeout)
 
-    async def measure(self, texts: Sequence[str], prompt: str | None) -> tuple[list[int], list[int]]:
-        """Tokens that the model will read of each text, and the numbers of the texts that it will cut."""
-        counts = await self.counts([(prompt or "") + text for text in texts])
+    async def measure(self, keys: Sequence[Key]) -> tuple[list[int], list[int]]:
+        """Tokens that the model will read of each text with its prompt, and the numbers of the texts that it will cut."""
+        counts = await self.counts([(prompt or "") + text for prompt, text in keys])
         longest = self.counter.longest
         return [min(count, longest) for count in counts], [i for i, count in enumerate(counts) if count > longest]
 
@@ -73,8 +75,17 @@ class DenseModel(Served):
         Raises:
             ApiError: The queue is full, the time is over, or the model failed.
         """
-        tokens, cut = await self.measure(texts, prompt)
-        rows = await self.submit([(prompt, text) for text in texts], tokens, timeout)
+        return await self.embed_each([(prompt, text) for text in texts], timeout)
+
+    async def embed_each(self, keys: Sequence[Key], timeout: float) -> Embedded:
+        """Vectors of texts, each with a prompt of its own; see :meth:`embed`.
+
+        Args:
+            keys: Prompt and text.
+            timeout: Seconds to wait.
+        """
+        tokens, cut = await self.measure(keys)
+        rows = await self.submit(keys, tokens, timeout)
         vectors = np.stack(rows) if rows else np.empty((0, self.encoder.dimensions), dtype=np.float32)
         self.read(sum(tokens), len(cut))
         return Embedded(vectors, sum(tokens), cut)

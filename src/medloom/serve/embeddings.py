@@ -129,7 +129,7 @@ async def _embed(model: DenseModel, asked: EmbeddingsRequest, settings: ServeSet
     check_texts(texts, settings, "input")
     prompt = model.encoder.prompt_for(asked.input_type)
     if not asked.truncate:
-        refuse_cut((await model.measure(texts, prompt))[1], "input")
+        refuse_cut((await model.measure([(prompt, text) for text in texts]))[1], "input")
     return await model.embed(texts, prompt, settings.timeout_seconds)
 
 

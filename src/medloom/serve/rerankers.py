@@ -145,12 +145,13 @@ class CosineReranker:
     async def score(self, query: str, documents: Sequence[str], timeout: float) -> Scored:
         """Score documents; see :class:`Reranker`."""
         encoder = self._model.encoder
-        asked = await self._model.embed([query], encoder.prompt_for("query"), timeout)
-        found = await self._model.embed(documents, encoder.prompt_for("document"), timeout)
-        lengths = np.linalg.norm(found.vectors, axis=1) * np.linalg.norm(asked.vectors[0])
-        scores = found.vectors @ asked.vectors[0] / np.maximum(lengths, np.finfo(np.float32).tiny)
-        cut = list(range(len(documents))) if asked.cut else found.cut
-        return Scored([float(score) for score in scores], asked.tokens + found.tokens, cut)
+        prompts = encoder.prompt_for("query"), encoder.prompt_for("document")
+        found = await self._model.embed_each([(prompts[0], query), *((prompts[1], one) for one in documents)], timeout)
+        asked, vectors = found.vectors[0], found.vectors[1:]
+        lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(asked)
+        scores = vectors @ asked / np.maximum(lengths, np.finfo(np.float32).tiny)
+        cut = range(len(documents)) if 0 in found.cut else (i - 1 for i in found.cut)
+        return Scored([float(score) for score in scores], found.tokens, list(cut))
 
 
 def _max_sim(query: Any, document: Any) -> float:  # noqa: ANN401
