@@ -9,7 +9,7 @@ quickstart: .venv/installed
 	$(BIN)/medloom run quickstart
 
 test: .venv/installed-dev
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal --cov --cov-report=term
 
 check: .venv/installed-dev
 	$(BIN)/ruff format --check .
