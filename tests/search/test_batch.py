@@ -68,6 +68,15 @@ def test_answers_of_other_settings_or_queries_are_not_mixed(index: Index, querie
     assert strange.read_text("utf-8") == "mine\n"
 
 
+def test_more_answers_than_queries_are_refused(index: Index, queries: Path, tmp_path: Path) -> None:
+    out = tmp_path / "answers.jsonl"
+    search_file(index, queries, out)
+    with out.open("a", encoding="utf-8") as file:
+        file.write("{}\n")
+    with pytest.raises(SearchError, match="more answers than there are queries"):
+        search_file(index, queries, out)
+
+
 def test_two_runs_cannot_write_one_file(index: Index, queries: Path, tmp_path: Path) -> None:
     out = tmp_path / "answers.jsonl"
     with FileLock(tmp_path / ".answers.jsonl.lock"), pytest.raises(RunLockedError):

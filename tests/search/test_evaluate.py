@@ -151,7 +151,7 @@ def test_what_is_no_task_is_refused(tmp_path: Path) -> None:
     folder = write_task(tmp_path / "two", JudgedQueries("n", {"q": "x"}, {"p": {"d": 1}}))
     with pytest.raises(RowError, match=r"its query id is not in queries\.jsonl"):
         read_judged(folder)
-    table = tmp_path / "labels.csv"
-    table.write_text("text,label\nheart,a\npain,b\nfever,a\nrash,b\n", "utf-8")
-    with pytest.raises((SearchError, SourceError)):
+    table = tmp_path / "pairs.csv"
+    table.write_text("sentence1,sentence2,label\nheart,cardiac,1\nheart,rash,0\n", "utf-8")
+    with pytest.raises(SearchError, match="PairClassification task"):
         read_judged(table)

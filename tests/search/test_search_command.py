@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.encode.test_cross import build
 from typer.testing import CliRunner
 
 from medloom.cli import app
@@ -82,17 +83,41 @@ def test_queries_from_a_file(idx: Path, tmp_path: Path) -> None:
     assert json.loads(run(idx, *options, "--json"))["kept"] == 2
 
 
-def test_eval_prints_systems_and_differences(idx: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def cross(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
+    return build(tmp_path_factory.mktemp("cross") / "model", tiny_model)
+
+
+def test_a_cross_encoder_re_ranks_one_query_and_many(idx: Path, tmp_path: Path, cross: Path) -> None:
+    found = json.loads(run(idx, "fever", "--rerank", cross, "--depth", "2", "--explain", "--json"))["results"]
+    assert [row["parts"]["rerank"]["rank"] for row in found] == [1, 2]
+    (tmp_path / "q.csv").write_text("text\nfever\n", "utf-8")
+    run(idx, "--batch", tmp_path / "q.csv", "--out", tmp_path / "a.jsonl", "--rerank", cross, "--depth", "2")
+    answer = json.loads((tmp_path / "a.jsonl").read_text("utf-8"))
+    assert [row["document"] for row in answer["results"]] == [row["document"] for row in found]
+
+
+def test_eval_prints_systems_and_differences(idx: Path, tmp_path: Path, cross: Path) -> None:
     queries = [json.dumps({"_id": f"q{n}", "text": text.split(".")[0]}) for n, text in enumerate(TEXTS)]
     (tmp_path / "queries.jsonl").write_text("\n".join(queries), "utf-8")
-    (tmp_path / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(f"q{n}\td{n}\t1\n" for n in range(4)))
-    options = ("--task", tmp_path, "--resamples", "200", "--weights", "dense=0.2,lexical=0.8")
+    judgements = [*(f"q{n}\td{n}\t1\n" for n in range(4)), "q0\tgone\t1\n"]
+    (tmp_path / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(judgements))
+    options = ("--task", tmp_path, "--resamples", "200", "--weights", "dense=0.2,lexical=0.8", "--rerank", cross)
     told = run("eval", idx, *options)
-    for name in ("dense", "lexical", "fused", "fused-weighted", "nDCG@10", "fused-weighted: dense 0.2, lexical 0.8"):
+    for name in (
+        "dense",
+        "lexical",
+        "fused",
+        "fused-weighted",
+        "re-ranked",
+        "nDCG@10",
+        "fused-weighted: dense 0.2, lexical 0.8",
+    ):
         assert name in told
     report = json.loads(run("eval", idx, *options, "--json"))
     assert report["queries"] == 4
-    assert {s["name"]: s["scores"]["recall_at_100"]["score"] for s in report["systems"]}["lexical"] == 1.0
+    assert "1 relevant documents are not in the index" in told
+    assert {s["name"]: s["scores"]["recall_at_100"]["score"] for s in report["systems"]}["lexical"] == 3.5 / 4
 
 
 @pytest.mark.parametrize(

@@ -227,15 +227,13 @@ def _listed(given: list[str] | None) -> tuple[str, ...]:
 def _weights(given: str | None) -> dict[str, float]:
     weights: dict[str, float] = {}
     for part in (given or "").split(","):
-        name, equals, value = part.partition("=")
+        name, _, value = part.partition("=")
         if not part.strip():
             continue
         try:
             weights[name.strip()] = float(value)
         except ValueError:
             raise MedloomError("--weights: give dense=NUMBER,lexical=NUMBER") from None
-        if not equals:
-            raise MedloomError("--weights: give dense=NUMBER,lexical=NUMBER")
     return weights
 
 
