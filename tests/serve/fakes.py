@@ -37,13 +37,14 @@ class WordCounter(TokenCounter):
 
 
 class SlowEncoder:
-    """Gives each text its length as a vector, after a while; fails at some texts; remembers its batches."""
+    """Gives each text its length as a vector; is slow at some texts, fails at others, and remembers its batches."""
 
     dimensions = 2
     hash = "slow"
 
-    def __init__(self, seconds: float = 0.0, poison: str = "poison") -> None:
+    def __init__(self, seconds: float = 0.0, slow_at: str = "", poison: str = "poison") -> None:
         self.seconds = seconds
+        self.slow_at = slow_at
         self.poison = poison
         self.batches: list[list[str]] = []
         self.threads: set[str] = set()
@@ -59,7 +60,8 @@ class SlowEncoder:
         self.gate.wait(20)
         self.batches.append(list(texts))
         self.threads.add(threading.current_thread().name)
-        time.sleep(self.seconds)
+        if any(text.startswith(self.slow_at) for text in texts):
+            time.sleep(self.seconds)
         if self.poison in texts:
             raise ValueError(f"cannot read {self.poison}")
         return np.array([[len(text), 1] for text in texts], dtype=np.float32)

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -278,7 +278,12 @@ def test_equal_keys_of_one_request_are_computed_once() -> None:
     async def test() -> None:
         seen: list[Any] = []
         metrics = Metrics(Lifecycle())
-        batcher = Batcher("one", lambda keys: seen.extend(keys) or [key * 2 for key in keys], bool, Turns(), 8, 8, metrics)
+
+        def double(keys: Sequence[Any]) -> list[Any]:
+            seen.extend(keys)
+            return [key * 2 for key in keys]
+
+        batcher = Batcher("one", double, lambda: None, Turns(), 8, 8, metrics)
         batcher.start()
         assert await batcher.submit([1, 2, 1], [1, 1, 1], 5) == [2, 4, 2]
         assert await batcher.submit([], [], 5) == []

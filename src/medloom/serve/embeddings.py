@@ -22,7 +22,7 @@ class EmbeddingsRequest(BaseModel):
 
     input: Input
     model: str = Field(max_length=256, description="Name of a model; /v1/models lists them.")
-    dimensions: Count = Field(
+    dimensions: Count | None = Field(
         None,
         description="Keep so many numbers of each vector, from the first on, and bring it back to length one (Matryoshka).",
     )

@@ -15,6 +15,7 @@ from medloom.encode import Encoder, Role
 from medloom.errors import SearchError
 from medloom.search.index import Index, open_index
 from medloom.search.records import Chunk
+from medloom.search.settings import IndexState
 from medloom.search.store import Floats
 from medloom.serve.dense import DenseModel, QueuedEncoder
 from medloom.serve.errors import ApiError, ServeError
@@ -166,9 +167,17 @@ def open_indexes(specs: Sequence[str], models: Models | None = None) -> Indexes:
     return Indexes(opened)
 
 
-def _open(folder: Path, encoders: Sequence[Encoder]) -> Index:
-    from medloom.search.settings import IndexState
+def models_of(specs: Sequence[str]) -> list[str]:
+    """The models that indexes were made with, each once.
 
+    Args:
+        specs: As for :func:`open_indexes`.
+    """
+    states = [IndexState.read(folder) for _, folder in map(_split, specs)]
+    return list(dict.fromkeys(state.settings.model for state in states if state))
+
+
+def _open(folder: Path, encoders: Sequence[Encoder]) -> Index:
     state = IndexState.read(folder)
     wanted = state.settings.model_hash if state else None
     return open_index(folder, next((encoder for encoder in encoders if encoder.hash == wanted), None))

@@ -46,7 +46,7 @@ def _documents(value: object) -> list[str]:
 
 def _own_number(value: object) -> object:
     """Neither true nor a string nor 1.0 is a number of this kind."""
-    if value is not None and type(value) is not int:
+    if type(value) is not int:
         raise ValueError("give a whole number")
     return value
 
@@ -82,7 +82,7 @@ Documents = Annotated[
         }
     ),
 ]
-Count = Annotated[int | None, BeforeValidator(_own_number), Field(ge=1, le=1_000_000)]
+Count = Annotated[int, BeforeValidator(_own_number), Field(ge=1, le=1_000_000)]
 
 
 def check_texts(texts: Sequence[str], settings: ServeSettings, param: str) -> None:

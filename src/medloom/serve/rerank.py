@@ -23,7 +23,7 @@ class RerankRequest(BaseModel):
     model: str | None = Field(
         None, max_length=256, description="Name of a model; the first reranker if none, else the first dense model's cosine."
     )
-    top_n: Count = Field(None, description="How many of the best to return; all if none.")
+    top_n: Count | None = Field(None, description="How many of the best to return; all if none.")
     return_documents: bool = Field(False, description="Whether to send the texts back.")
     user: str | None = Field(None, description="Not used.")
 

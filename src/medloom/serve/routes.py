@@ -5,7 +5,10 @@ from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+
+_MOST_FIELDS = 256
 
 
 class JsonRequest(Request):
@@ -16,8 +19,12 @@ class JsonRequest(Request):
 
         Raises:
             json.JSONDecodeError: It is no strict JSON.
+            RequestValidationError: It has more fields than any route knows; each would be an error of its own.
         """
-        return orjson.loads(await self.body())
+        value = orjson.loads(await self.body())
+        if isinstance(value, dict) and len(value) > _MOST_FIELDS:
+            raise RequestValidationError([{"type": "extra_forbidden", "loc": ("body",), "msg": "", "input": None}])
+        return value
 
 
 class JsonRoute(APIRoute):

@@ -35,7 +35,7 @@ function choices(side) {
   const rerank = [...new Set(indexes.flatMap((one) => one.rerank))].map((name) => [name === "none" ? "" : name, name === "late" ? "late interaction" : name === "none" ? "no" : name]);
   return [
     indexes.length > 1 && field("index", "Index", indexes.map((one, at) => [at || side ? one.name : "", `${one.name} (${one.model})`])),
-    field("mode", "Search", Object.entries(MODES).map(([value, label]) => [value === "fused" ? "" : value, label])),
+    field("mode", "How", Object.entries(MODES).map(([value, label]) => [value === "fused" ? "" : value, label])),
     rerank.length > 1 && field("rerank", "Re-rank", rerank),
   ].filter(Boolean);
 }
