@@ -257,5 +257,6 @@ CONTRAST = """(() => {
       return ratio < 4.5 ? [`${e.tagName} ${e.className} ${e.textContent.slice(0, 30)} ${ratio.toFixed(2)}`] : [];
     });
 })()"""
-UNNAMED = """[...document.querySelectorAll("button, a, input, select, canvas[tabindex], summary")].filter((e) =>
-  e.checkVisibility() && !(e.textContent.trim() || e.getAttribute("aria-label") || e.labels?.length)).map((e) => e.outerHTML.slice(0, 80))"""
+UNNAMED = """[...document.querySelectorAll("button, a, input, select, canvas[tabindex], summary")]
+  .filter((e) => e.checkVisibility() && !(e.textContent.trim() || e.getAttribute("aria-label") || e.labels?.length))
+  .map((e) => e.outerHTML.slice(0, 80))"""

@@ -12,7 +12,9 @@ import pytest
 from fastapi.testclient import TestClient
 from tests.search.memory_store import MemoryStore
 from tests.serve.corpus import an_app, an_index, chunks
+from typer.testing import CliRunner
 
+from medloom.cli import app as cli
 from medloom.encode import Encoder
 from medloom.search.chunks import chunk_id
 from medloom.serve.errors import ServeError
@@ -241,7 +243,7 @@ def test_the_page_is_cached_by_its_content_and_loads_nothing_from_elsewhere(clie
         assert "style=" not in text
 
 
-def test_opens_indexes_by_name(tmp_path: Path, tiny_model: Path, tiny_encoder: Encoder) -> None:
+def test_opens_indexes_by_name(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from medloom.records import Document
     from medloom.search.build import Wanted, build_index
     from medloom.serve.models import load_models
@@ -254,6 +256,14 @@ def test_opens_indexes_by_name(tmp_path: Path, tiny_model: Path, tiny_encoder: E
     assert opened.get(None).size == 1
     assert opened.get(None).index.encoder is models.dense(models.names[0]).encoder
     opened.close()
+    served: list[tuple[Any, ...]] = []
+    monkeypatch.setattr("medloom.serve.run.serve", lambda *given: served.append(given))
+    told = CliRunner().invoke(cli, ["serve", "--index", f"named={folder}"])
+    assert told.exit_code == 0, told.output
+    served_models, _, _, routers, public = served[0]
+    assert served_models.names == [tiny_model.name]
+    assert {"/", "/v1/search", "/v1/map"} <= {getattr(route, "path", "") for router in routers for route in router.routes}
+    assert "/" in public
     with pytest.raises(ServeError, match="one name"):
         open_indexes([str(folder), f"trials={folder}"], models)
     with pytest.raises(ServeError, match="no index"):

@@ -20,6 +20,10 @@ def serve(
         list[str] | None,
         typer.Option(help="A cross-encoder or late-interaction model: a folder or a hub id, or NAME=one. Repeatable."),
     ] = None,
+    index: Annotated[
+        list[str] | None,
+        typer.Option(help="An index to search over HTTP and from the page at /: a folder, or NAME=FOLDER. Repeatable."),
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on; any but this machine's own demands keys.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port; 0 lets the system choose.")] = 8000,
     api_keys: Annotated[
@@ -52,5 +56,16 @@ def serve(
     demand_keys(settings, keys)
     logging.getLogger("medloom.serve").setLevel(logging.INFO)
     logging.getLogger("medloom.serve.access").setLevel(logging.INFO if access_log else logging.WARNING)
-    models = load_models(model or [], reranker or [], precision)
-    run_server(models, settings, keys)
+    if not index:
+        run_server(load_models(model or [], reranker or [], precision), settings, keys)
+        return
+    from medloom.serve.indexes import models_of, open_indexes
+    from medloom.serve.search import search_router
+    from medloom.serve.static import PUBLIC, page_router
+
+    models = load_models(model or models_of(index), reranker or [], precision)
+    indexes = open_indexes(index, models)
+    try:
+        run_server(models, settings, keys, [search_router(indexes), page_router()], PUBLIC)
+    finally:
+        indexes.close()
