@@ -2,12 +2,13 @@
 
     python benchmarks/search_mix.py --medquad PATH --abstracts PATH --work /tmp/mix --documents 2000
 
-MedQuAD: a consumer's question, to find the answers to it. Abstracts (a table with ``title`` and ``abstract``, a text or a
+MedQuAD: a consumer's question, to find the answers to it. Abstracts (JSONL with ``title`` and ``abstract``, a text or a
 list of {heading, text}): the title of an article, to find its abstract. Neither is in what is indexed. Prints a Markdown
 table for each with 95 % intervals, or JSON with ``--json``. An index that is there is used again.
 """
 
 import argparse
+import gzip
 import json
 import random
 from collections.abc import Iterator, Sequence
@@ -22,11 +23,9 @@ from medloom.search.judged import METRICS, JudgedQueries
 from medloom.search.query import SearchSettings
 from medloom.search.rerank import kind_of
 from medloom.sources.base import Rejects
-from medloom.sources.formats import readers
 from medloom.sources.medquad import MedQuadSource
 from medloom.text import text_key
 
-_MAX_CHARS = 1_000_000
 Task = tuple[list[Document], JudgedQueries]
 
 
@@ -34,7 +33,7 @@ def main() -> None:
     """Index, judge, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--medquad", type=Path, help="As the source medquad reads it.")
-    parser.add_argument("--abstracts", type=Path, help="A table of articles.")
+    parser.add_argument("--abstracts", type=Path, help="JSONL of articles, also with .gz.")
     parser.add_argument("--work", type=Path, required=True, help="Folder for the indexes.")
     parser.add_argument("--model", default="builtin:all-MiniLM-L6-v2")
     parser.add_argument("--documents", type=int, default=2_000, help="How many of each are drawn.")
@@ -84,8 +83,10 @@ def abstracts(path: Path, count: int, seed: int) -> Task:
 
 
 def _articles(path: Path) -> Iterator[tuple[Document, str]]:
-    for number, (_, row, _) in enumerate(readers.read(path, _MAX_CHARS)):
-        if not isinstance(row, dict) or not row.get("title") or not row.get("abstract"):
+    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in lines]
+    for number, row in enumerate(rows):
+        if not row.get("title") or not row.get("abstract"):
             continue
         parts = row["abstract"] if isinstance(row["abstract"], list) else [{"heading": "", "text": row["abstract"]}]
         sections = tuple(Section(part.get("heading") or "", part["text"]) for part in parts)
