@@ -17,7 +17,7 @@ from medloom.progress import bar
 from medloom.search.index import Index
 from medloom.search.query import SearchSettings, search_many
 from medloom.search.rerank import Reranker, load_reranker
-from medloom.sources import readers
+from medloom.sources.formats import readers
 from medloom.sources.table import text_of
 
 _BLOCK = 32
