@@ -242,7 +242,7 @@ def test_sigterm_answers_what_is_in_work_and_refuses_what_is_new() -> None:
 
 
 def test_the_end_does_not_wait_for_ever() -> None:
-    process, url = start(seconds=4.0, drain=0.2)
+    process, url = start(seconds=3.0, drain=0.2)
     with ThreadPoolExecutor(1) as pool:
         working = pool.submit(httpx.post, f"{url}/v1/embeddings", json={"model": "slow", "input": "slow"}, timeout=20)
         while "medloom_requests_in_work 2.0" not in httpx.get(f"{url}/metrics").text:
