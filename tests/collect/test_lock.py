@@ -77,18 +77,23 @@ def test_what_differs_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "problem"),
+    ("text", "problem"),
     [
-        (b"not gzip", "line 1: damaged"),
-        (gzip.compress(b""), "is no lock"),
-        (gzip.compress(b"[1]\n"), "line 1: damaged"),
-        (gzip.compress(b'{"medloom_lock": 2}\n'), "is no lock"),
-        (gzip.compress(b'{"medloom_lock": 1, "source": "s"}\n'), "line 1: 'settings' is missing"),
+        (b"", "is no lock"),
+        (b"[1]\n", "line 1: damaged"),
+        (b'{"medloom_lock": 2}\n', "is no lock"),
+        (b'{"medloom_lock": 1, "source": "s"}\n', "line 1: 'settings' is missing"),
     ],
 )
-def test_files_that_are_no_locks(tmp_path: Path, data: bytes, problem: str) -> None:
-    (tmp_path / "x").write_bytes(data)
+def test_files_that_are_no_locks(tmp_path: Path, text: bytes, problem: str) -> None:
+    (tmp_path / "x").write_bytes(gzip.compress(text))
     with pytest.raises(SourceError, match=problem):
+        read_lock(tmp_path / "x")
+
+
+def test_a_file_that_is_not_packed(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"not gzip")
+    with pytest.raises(SourceError, match="line 1: damaged"):
         read_lock(tmp_path / "x")
 
 
