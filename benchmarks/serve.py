@@ -1,8 +1,8 @@
 """Requests a second and waiting times of ``medloom serve``, beside a plain server and a peer, on this machine's loopback.
 
 Every request carries one text that no other request has, and asks for its vector by the same model. The servers run one
-after the other, each as a process of its own; the clients are in this process and keep one connection each. The plain server is
-FastAPI with ``SentenceTransformer.encode`` in a plain ``def`` route, which FastAPI runs in its pool of threads. The peer is
+after the other, each as a process of its own; the clients are in this process and keep one connection each. The plain server
+is FastAPI with ``SentenceTransformer.encode`` in a plain ``def`` route, which FastAPI runs in its pool of threads. The peer is
 LitServe with batches of 64 and 5 ms to fill one, if a Python that has it is named.
 
 Usage: ``python benchmarks/serve.py [--seconds 8] [--clients 1 8 64] [--peer-python PATH]``
@@ -33,8 +33,8 @@ import numpy as np
 MODEL = "all-MiniLM-L6-v2"
 WORDS = """
 patient with acute chest pain radiating to the left arm and shortness of breath after exercise no fever history of high blood
-pressure treated by tablet daily chronic kidney disease stage three diabetes mellitus type two normal sinus rhythm mild oedema
-of both legs lungs clear abdomen soft no evidence of fracture follow up in two weeks allergic to penicillin
+pressure treated by tablet daily chronic kidney disease stage three diabetes mellitus type two normal sinus rhythm mild
+oedema of both legs lungs clear abdomen soft no evidence of fracture follow up in two weeks allergic to penicillin
 """
 _READY_SECONDS = 120
 _WARM_SECONDS = 1.5
