@@ -2,8 +2,8 @@
 
 Every request carries one text that no other request has, and asks for its vector by the same model. The servers run one
 after the other, each as a process of its own; the clients are in this process and keep one connection each. The plain server
-is FastAPI with ``SentenceTransformer.encode`` in a plain ``def`` route, which FastAPI runs in its pool of threads. The peer is
-LitServe with batches of 64 and 5 ms to fill one, if a Python that has it is named.
+is FastAPI with ``SentenceTransformer.encode`` in a plain ``def`` route, which FastAPI runs in its pool of threads. The peer
+is LitServe with batches of 64 and 5 ms to fill one, if a Python that has it is named.
 
 Usage: ``python benchmarks/serve.py [--seconds 8] [--clients 1 8 64] [--peer-python PATH]``
 
