@@ -5,7 +5,7 @@ after the other, each as a process of its own; the clients are in this process a
 is FastAPI with ``SentenceTransformer.encode`` in a plain ``def`` route, which FastAPI runs in its pool of threads. The peer
 is LitServe with batches of 64 and 5 ms to fill one, if a Python that has it is named.
 
-Usage: ``python benchmarks/serve.py [--seconds 8] [--clients 1 8 64] [--peer-python PATH]``
+Usage: ``python benchmarks/serve.py [--seconds 6] [--clients 1 8 64] [--peer-python PATH]``
 
 LitServe pins other versions of what medloom uses, so it has an environment of its own, which borrows torch and
 sentence-transformers: ``python -m venv peer``, ``peer/bin/pip install litserve``, and a file ``medloom.pth`` in its
@@ -26,6 +26,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,7 @@ patient with acute chest pain radiating to the left arm and shortness of breath 
 pressure treated by tablet daily chronic kidney disease stage three diabetes mellitus type two normal sinus rhythm mild
 oedema of both legs lungs clear abdomen soft no evidence of fracture follow up in two weeks allergic to penicillin
 """
+KINDS = {"question": (4, 12), "passage": (40, 80)}
 _READY_SECONDS = 120
 _WARM_SECONDS = 1.5
 _MOST_REQUESTS = 20_000
@@ -103,14 +105,14 @@ class Measured:
         return f"{self.statuses[200] / self.seconds:.1f} | {middle:.1f} | {high:.1f} | {refused} | {errors}"
 
 
-def texts(seed: int) -> Iterator[str]:
-    """Texts of 4 to 40 words, no two the same."""
+def texts(seed: int, kind: str = "question") -> Iterator[str]:
+    """Texts, no two the same."""
     draw = random.Random(seed)
     words = WORDS.split()
     number = 0
     while True:
         number += 1
-        yield f"{seed} {number} " + " ".join(draw.choices(words, k=draw.randint(4, 40)))
+        yield f"{seed} {number} " + " ".join(draw.choices(words, k=draw.randint(*KINDS[kind])))
 
 
 async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, text: str) -> tuple[int, bytes]:
@@ -125,11 +127,11 @@ async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, text: 
     return int(head.split()[1]), await reader.readexactly(length)
 
 
-async def client(port: int, seed: int, until: float, seen: Measured) -> None:
+async def client(port: int, kind: str, seed: int, until: float, seen: Measured) -> None:
     """Ask, wait, ask again."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
-        for text in texts(seed):
+        for text in texts(seed, kind):
             began = time.perf_counter()
             if began >= until or len(seen.times) >= _MOST_REQUESTS:
                 return
@@ -147,13 +149,13 @@ async def client(port: int, seed: int, until: float, seen: Measured) -> None:
         writer.close()
 
 
-async def measure(port: int, clients: int, seconds: float) -> Measured:
+async def measure(port: int, kind: str, clients: int, seconds: float) -> Measured:
     """Let clients ask for a while, after a while that is not counted."""
     for counted, lasts in ((False, _WARM_SECONDS), (True, seconds)):
         seen = Measured()
         began = time.perf_counter()
         seeds = range(1000 * counted, 1000 * counted + clients)
-        await asyncio.gather(*(client(port, clients * 10_000 + seed, began + lasts, seen) for seed in seeds))
+        await asyncio.gather(*(client(port, kind, clients * 10_000 + seed, began + lasts, seen) for seed in seeds))
         seen.seconds = time.perf_counter() - began
     return seen
 
@@ -226,15 +228,15 @@ def servers(peer: Path | None) -> dict[str, list[str]]:
 def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seconds", type=float, default=8.0, help="of measuring for each line")
+    parser.add_argument("--seconds", type=float, default=6.0, help="of measuring for each line")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 64])
     parser.add_argument("--peer-python", type=Path, help="a Python that has litserve")
     arguments = parser.parse_args()
     print(f"{os.cpu_count()} cores, load average before: {os.getloadavg()[0]:.1f}")
     if arguments.peer_python is None:
         print("LitServe: left out, --peer-python names no Python that has it")
-    print("| server | clients | requests/s | p50 ms | p95 ms | 429 | other errors | load average |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+    print("| server | text | clients | requests/s | p50 ms | p95 ms | 429 | other errors | load average |")
+    print("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     expected: list[list[float]] = []
     for name, command in servers(arguments.peer_python).items():
         with running(command) as port:
@@ -243,9 +245,9 @@ def main() -> None:
             worst = min(float(np.dot(a, b)) for a, b in zip(vectors, expected, strict=True))
             if worst < 0.999:
                 raise SystemExit(f"{name}: its vectors are others (cosine {worst:.4f})")
-            for clients in arguments.clients:
-                seen = asyncio.run(measure(port, clients, arguments.seconds))
-                print(f"| {name} | {clients} | {seen.row} | {os.getloadavg()[0]:.1f} |", flush=True)
+            for kind, clients in product(KINDS, arguments.clients):
+                seen = asyncio.run(measure(port, kind, clients, arguments.seconds))
+                print(f"| {name} | {kind} | {clients} | {seen.row} | {os.getloadavg()[0]:.1f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -157,11 +157,13 @@ def test_texts_are_not_logged(client: TestClient, caplog: pytest.LogCaptureFixtu
 def test_counters(client: TestClient) -> None:
     client.post("/v1/embeddings", json={"model": "tiny", "input": ["fever " * 90]})
     client.request("BREW", "/none")
+    client.get("/v1/models/none")
     page = client.get("/metrics")
     assert page.headers["content-type"].startswith("text/plain")
     for line in (
         'medloom_requests_total{method="POST",route="/v1/embeddings",status="200"}',
         'medloom_requests_total{method="other",route="unmatched",status="404"}',
+        'medloom_requests_total{method="GET",route="/v1/models/{model:path}",status="404"}',
         'medloom_request_seconds_count{route="/v1/embeddings"}',
         'medloom_queue_texts{model="tiny"} 0.0',
         'medloom_tokens_total{model="tiny"}',

@@ -89,6 +89,12 @@ def test_the_best_with_their_texts(reranking: TestClient) -> None:
     assert "document" not in post(reranking, top_n=50)["results"][0]
 
 
+def test_cohere_s_newer_path(reranking: TestClient) -> None:
+    asked = {"query": "fever", "documents": DOCUMENTS, "model": "cross", "top_n": 2}
+    old, new = (reranking.post(f"/{version}/rerank", json=asked).json()["results"] for version in ("v1", "v2"))
+    assert old == new
+
+
 @pytest.mark.parametrize("model", ["cross", "late", "dense"])
 def test_what_is_cut_is_said(reranking: TestClient, model: str) -> None:
     long = "fever " * 100

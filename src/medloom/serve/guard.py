@@ -77,7 +77,7 @@ class Guard:
             await self._answer(scope, receive, answer)
         finally:
             seconds = time.perf_counter() - began
-            route = getattr(scope.get("route"), "path", "unmatched") if answer.status != 404 else "unmatched"
+            route = getattr(scope.get("route"), "path", None) or "unmatched"
             self._metrics.answered(scope["method"], route, answer.status, seconds)
             _ACCESS.info("%s %s %d %.1f ms %s", scope["method"], route, answer.status, seconds * 1e3, answer.request_id)
 

@@ -65,9 +65,10 @@ class RerankAnswer(BaseModel):
 
 
 def rerank_router() -> APIRouter:
-    """The route ``/v1/rerank``."""
+    """The route ``/v1/rerank``, and the same as ``/v2/rerank``, where Cohere's newer client looks for it."""
     router = json_router()
 
+    @router.post("/v2/rerank", responses=answers(RerankAnswer))
     @router.post("/v1/rerank", responses=answers(RerankAnswer))
     async def rerank(request: Request, asked: RerankRequest) -> Response:
         """Documents by how well they answer a query."""

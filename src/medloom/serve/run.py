@@ -78,6 +78,7 @@ def make_server(app: "FastAPI", settings: ServeSettings) -> "DrainingServer":
         app,
         host=settings.host.strip("[]"),
         port=settings.port,
+        loop="asyncio",
         http=_timed(settings.header_seconds),
         ws="none",
         lifespan="on",
