@@ -4,8 +4,8 @@ A server on the built-in model, with an index if one is named, is started on thi
 schemathesis checks that no answer is a 5xx, and that status, type and body are as ``/openapi.json`` says. What it found is
 printed as it says it, then the answers by route and status as the server counted them.
 
-Usage: ``python benchmarks/fuzz_server.py [--examples 100] [--index FOLDER] [--schemathesis PATH]``; ``pip install schemathesis`` into an
-environment of its own and name its command.
+Usage: ``python benchmarks/fuzz_server.py [--examples 100] [--index FOLDER] [--schemathesis PATH]``. ``pip install
+schemathesis`` into an environment of its own and name its command.
 """
 
 import argparse
