@@ -56,7 +56,8 @@ def test_every_command_and_option_appears(reference: ModuleType) -> None:
                 assert parameter.help in section.replace("&lt;", "<").replace("\\", "")
             elif parameter.param_type_name == "argument":
                 many = "..." if parameter.nargs != 1 else ""
-                assert f"`{parameter.name.upper()}{many}`" in section
+                name = parameter.name.upper()
+                assert f"`{name if parameter.required else f'[{name}]'}{many}`" in section
         for name, inner in getattr(command, "commands", {}).items():
             check(inner, f"{path} {name}")
 

@@ -190,9 +190,9 @@ def test_a_long_note_takes_linear_time() -> None:
 
     def seconds(copies: int) -> float:
         text = "\n".join(NOTE.replace("left", f"left{i}").replace("weeks", f"weeks{i}") for i in range(copies))
-        start = time.perf_counter()
+        start = time.process_time()
         assert extract(note(text), config, stats, 0)
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     assert seconds(160) < 14 * max(seconds(20), 0.05)
 

@@ -13,7 +13,7 @@ from medloom.mine.candidates import Pool
 from medloom.mine.relations import Concept, Relations
 from medloom.mine.rerank import Guide, PairScorer
 from medloom.mine.topk import Floats
-from medloom.records import Document, TrainingRecord
+from medloom.records import CONCEPT, Document, TrainingRecord
 
 SOURCE = "notes"
 PASSAGE = "the chest film shows a small pleural effusion on the left side"
@@ -165,7 +165,7 @@ def test_passages_of_the_same_note_are_dropped_without_any_group() -> None:
 
 
 def test_codes_of_one_category_stay_the_best_negatives() -> None:
-    relations = Relations([Document(i, SOURCE, i, group="J90", categories=("Lungs",)) for i in ("pos", "d1")])
+    relations = Relations([Document(i, SOURCE, i, group="J90", metadata=(CONCEPT,)) for i in ("pos", "d1")])
     assert Case(["pos", "sibling"], [10, 20], relations=relations).mined().negatives == ("sibling",)
 
 
@@ -189,7 +189,7 @@ def test_contained_text(positive: str, query: str, candidate: str, dropped: bool
 
 
 def test_names_of_a_terminology_may_contain_each_other() -> None:
-    relations = Relations([Document("pos", SOURCE, "x", categories=("Lungs",))])
+    relations = Relations([Document("pos", SOURCE, "x", metadata=(CONCEPT,))])
     case = Case([PASSAGE, f"{PASSAGE} and right"], [10, 20], relations=relations)
     assert case.mined().negatives == (f"{PASSAGE} and right",)
 

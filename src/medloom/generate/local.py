@@ -121,7 +121,7 @@ class LocalChat:
         try:
             threading.Thread(target=compute, daemon=True, name="medloom-engine").start()
             done.result()
-        except (ValueError, RuntimeError):
+        except (TypeError, ValueError, RuntimeError):
             raise CallFailed(f"{self.name}: the engine does not take this call: look at the JSON schema") from None
         finally:
             stop.set()

@@ -77,9 +77,7 @@ class ClinicalTrialsSource(FetchedSource):
         description="Searches in all fields, in the registry's expression syntax; a study's categories say which.",
     )
     conditions: tuple[str, ...] = Field(default=(), description="Searches for conditions, beside those of terms.")
-    filter: str = Field(
-        default="", description="Expression that all studies must satisfy, such as AREA[StudyType]INTERVENTIONAL."
-    )
+    filter: str = Field(default="", description="Expression that all studies must satisfy, in the registry's own syntax.")
     posted_from: date | None = Field(default=None, description="Only studies first posted on that day or later.")
     posted_to: date | None = Field(default=None, description="Only studies first posted on that day or before.")
     sections: tuple[SectionName, ...] = Field(
