@@ -65,13 +65,13 @@ BODIES = {
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
 def test_hostile_bodies_are_refused(open_client: TestClient, body: bytes) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     for path in ("/v1/embeddings", "/v1/rerank"):
         answer = open_client.post(path, content=body, headers=JSON)
         assert 400 <= answer.status_code < 500, answer.text[:300]
         assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
         assert len(answer.content) < 500
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
 
 
 @pytest.mark.parametrize(
