@@ -1,6 +1,7 @@
 """Shared by all tests: no network, a tiny model, short ways to build records."""
 
 import os
+import signal
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 settings.register_profile("medloom", deadline=None, max_examples=60, derandomize=True, database=None)
 settings.load_profile("medloom")
+
+# A shell starts what it runs in the background with Ctrl-C ignored, and the processes under test would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 WORDS = [
     *("fever", "cough", "heart", "lung", "liver", "kidney", "pain", "acute", "chronic", "high", "low", "blood", "pressure"),
