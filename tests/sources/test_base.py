@@ -19,6 +19,14 @@ def test_every_module_of_the_package_is_known_by_its_type() -> None:
         assert source.model_fields["name"].description
 
 
+def test_a_class_that_someone_else_derives_is_not_taken_for_the_source() -> None:
+    known_sources.cache_clear()
+    own = known_sources()["hpo"]
+    derived = type("Derived", (own,), {"__module__": "elsewhere"})
+    known_sources.cache_clear()
+    assert known_sources()["hpo"] is own is not derived
+
+
 @pytest.mark.parametrize("type_", ["hpo", "icd10cm"])
 def test_a_source_is_called_by_its_type_unless_named(type_: str) -> None:
     source = known_sources()[type_]

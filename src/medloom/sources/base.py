@@ -223,6 +223,6 @@ def known_sources() -> dict[str, type[SourceConfig]]:
     while todo:
         source = todo.pop()
         todo += source.__subclasses__()
-        if not source.model_fields["type"].is_required():
+        if source.__module__.startswith(f"{package.__name__}.") and not source.model_fields["type"].is_required():
             found[str(source.model_fields["type"].default)] = source
     return dict(sorted(found.items()))
