@@ -52,6 +52,15 @@ def test_an_update_needs_no_model_and_prints_lines(tmp_path: Path, tiny_model: P
     assert "KB: " in told or "MB: " in told
 
 
+def test_fields_become_facts_to_filter_by(tmp_path: Path, tiny_model: Path) -> None:
+    notes = tmp_path / "notes.jsonl"
+    notes.write_text('{"text": "Fever.", "ward": "a", "on": "2020"}\n{"text": "Cough.", "ward": ["a", "b"], "on": null}\n')
+    run(notes, "--out", tmp_path / "i", "-m", tiny_model, "--fact", "ward", "--fact", "date=on")
+    with open_index(tmp_path / "i") as index:
+        counts = [index.store.count(parse_filter([one])) for one in ("ward=a", "ward=b", "date>=2020")]
+    assert counts == [2, 1, 1]
+
+
 def test_bad_rows_are_left_out_and_counted(tmp_path: Path, tiny_model: Path) -> None:
     notes = rows(tmp_path / "notes.jsonl", "Fever.")
     notes.write_text(notes.read_text() + '{"key": 7, "words": 5}\n')

@@ -1,6 +1,8 @@
 """Search over HTTP: what it answers, what it refuses, and that it says nothing of texts."""
 
+import asyncio
 import logging
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,11 +18,17 @@ from typer.testing import CliRunner
 
 from medloom.cli import app as cli
 from medloom.encode import Encoder
+from medloom.records import Document
+from medloom.search.build import Wanted, build_index
 from medloom.search.chunks import chunk_id
+from medloom.serve.app import create_app
+from medloom.serve.config import ServeSettings
 from medloom.serve.errors import ServeError
 from medloom.serve.indexes import Indexes, open_indexes
 from medloom.serve.keys import Keys
 from medloom.serve.map import Maps, project, sample
+from medloom.serve.models import load_models
+from medloom.serve.search import search_router
 
 
 class TiedEncoder:
@@ -244,17 +252,13 @@ def test_the_page_is_cached_by_its_content_and_loads_nothing_from_elsewhere(clie
 
 
 def test_opens_indexes_by_name(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from medloom.records import Document
-    from medloom.search.build import Wanted, build_index
-    from medloom.serve.models import load_models
-
     folder = tmp_path / "trials"
     build_index([Document("d1", "notes", "Fever", "High fever in a child.")], folder, Wanted(tiny_model))
     models = load_models([str(tiny_model)])
     opened = open_indexes([str(folder)], models)
     assert [one.name for one in opened.served] == ["trials"]
-    assert opened.get(None).size == 1
-    assert opened.get(None).index.encoder is models.dense(models.names[0]).encoder
+    assert opened.served[0].size == 1
+    assert opened.served[0].index.encoder is models.dense(models.names[0]).encoder
     opened.close()
     served: list[tuple[Any, ...]] = []
     monkeypatch.setattr("medloom.serve.run.serve", lambda *given: served.append(given))
@@ -268,3 +272,69 @@ def test_opens_indexes_by_name(tmp_path: Path, tiny_model: Path, monkeypatch: py
         open_indexes([str(folder), f"trials={folder}"], models)
     with pytest.raises(ServeError, match="no index"):
         Indexes({})
+
+
+class Updated:
+    """A served index in a folder, and what brings it up to date."""
+
+    def __init__(self, folder: Path, model: Path) -> None:
+        self.folder, self.model = folder, model
+        self.write("High fever in a child.")
+        models = load_models([str(model)])
+        self.indexes = open_indexes([str(folder)], models)
+        self.app = create_app(models, ServeSettings(allowed_hosts=("testserver",)), None, [search_router(self.indexes)])
+
+    def write(self, *texts: str) -> None:
+        documents = [Document(f"d{i}", "notes", "", text) for i, text in enumerate(texts)]
+        build_index(documents, self.folder, Wanted(self.model), update=True)
+
+
+@pytest.fixture
+def updated(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> Updated:
+    monkeypatch.setattr("medloom.serve.indexes._LOOK_SECONDS", 0.0)
+    return Updated(tmp_path / "i", tiny_model)
+
+
+def test_an_update_is_searched_without_a_restart(updated: Updated) -> None:
+    with TestClient(updated.app) as client:
+        assert [r["text"] for r in found(client, query="fever")["results"]] == ["High fever in a child."]
+        updated.write("Chronic pain of the joint.", "A rash.")
+        assert {r["text"] for r in found(client, query="joint")["results"]} == {"Chronic pain of the joint.", "A rash."}
+        assert client.get("/v1/indexes").json()["indexes"][0]["chunks"] == 2
+    updated.indexes.close()
+
+
+def test_what_is_replaced_is_closed_when_nothing_works_on_it(updated: Updated, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = updated.indexes.served[0].index
+    closed: list[object] = []
+    monkeypatch.setattr(type(old.store), "close", lambda store: closed.append(store))
+    held, release = threading.Event(), threading.Event()
+
+    def work() -> int:
+        held.set()
+        release.wait(30)
+        return old.store.count()
+
+    async def both() -> int:
+        served = await updated.indexes.get(None)
+        slow = asyncio.create_task(updated.indexes.run(work, 30))
+        await asyncio.to_thread(held.wait, 30)
+        await asyncio.to_thread(updated.write, "A rash.", "A cough.")
+        closed.clear()
+        assert await updated.indexes.get(None) is not served
+        assert closed == []
+        release.set()
+        return await slow
+
+    assert asyncio.run(both()) == 1
+    assert closed == [old.store]
+
+
+def test_an_update_that_cannot_be_opened_leaves_what_is_open(updated: Updated, caplog: pytest.LogCaptureFixture) -> None:
+    updated.write("A rash.")
+    for path in updated.folder.glob("generation-*"):
+        shutil.rmtree(path)
+    with TestClient(updated.app) as client, caplog.at_level(logging.ERROR, "medloom.serve"):
+        assert [r["text"] for r in found(client, query="fever")["results"]] == ["High fever in a child."]
+    assert "cannot be opened" in caplog.text
+    updated.indexes.close()

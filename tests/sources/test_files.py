@@ -40,6 +40,49 @@ def test_a_field_named_for_one_part_is_not_guessed_for_another(read_all: ReadAll
     assert read_all("a.jsonl", fields=FieldMap(text="question")) == [Document("a.jsonl#1", "a", "", "Why?")]
 
 
+def test_facts_and_labels_are_kept(read_all: ReadAll, write_jsonl: WriteRows) -> None:
+    row = {
+        "text": "B",
+        "published": "2020-05",
+        "units": ["icu", "er", None, ""],
+        "labels": ["a", "b"],
+        "beds": 3,
+        "open": True,
+    }
+    write_jsonl("a.jsonl", [row, {"text": "C", "labels": "c", "published": None}])
+    wanted = FieldMap(categories="labels", metadata={"date": "published", "unit": "units", "beds": "beds", "open": "open"})
+    first, second = read_all("a.jsonl", fields=wanted)
+    assert first.categories == ("a", "b") and second.categories == ("c",)
+    assert first.metadata == (("date", "2020-05"), ("unit", "icu"), ("unit", "er"), ("beds", "3"), ("open", "true"))
+    assert second.metadata == ()
+
+
+@pytest.mark.parametrize("own", [{"ward": ["b", "b"], "date": "2021"}, [["ward", "b"], ["date", "2021"]]])
+def test_a_field_of_facts_needs_no_mapping(own: object, read_all: ReadAll, write_jsonl: WriteRows) -> None:
+    write_jsonl("a.jsonl", [{"text": "B", "metadata": own}, {"text": "C", "metadata": "free text"}])
+    first, second = read_all("a.jsonl")
+    assert first.metadata == (("ward", "b"), ("date", "2021")) and second.metadata == ()
+
+
+def test_what_is_written_as_jsonl_is_read_with_its_facts(read_all: ReadAll, write_jsonl: WriteRows) -> None:
+    document = Document("1", "a", "T", "B", categories=("x",), metadata=(("date", "2020"), ("mesh", "m1"), ("mesh", "m2")))
+    write_jsonl("a.jsonl", [document.to_row()])
+    assert read_all("a.jsonl", fields=FieldMap(id="id")) == [document]
+
+
+def test_a_nested_fact_is_a_bad_row_that_is_not_quoted(read_all: ReadAll, write_jsonl: WriteRows) -> None:
+    write_jsonl("a.jsonl", [{"text": "B", "patient": {"name": SECRET}}])
+    with pytest.raises(RowError, match="field 'patient' holds a nested dict") as caught:
+        read_all("a.jsonl", fields=FieldMap(metadata={"who": "patient"}))
+    assert SECRET not in str(caught.value)
+
+
+def test_a_fact_that_is_in_no_row_is_named(read_all: ReadAll, write_jsonl: WriteRows) -> None:
+    write_jsonl("a.jsonl", [{"text": "B"}])
+    with pytest.raises(SourceError, match=r"no field 'publihsed' \(set as fields\.metadata\.date\)"):
+        read_all("a.jsonl", fields=FieldMap(metadata={"date": "publihsed"}))
+
+
 def test_rows_number_through_bad_ones(read_all: ReadAll, write_jsonl: WriteRows) -> None:
     write_jsonl("a.jsonl", [{"text": "one"}, b"{", {"text": "three"}])
     assert [d.id for d in read_all("a.jsonl", on_error="skip")] == ["a.jsonl#1", "a.jsonl#3"]

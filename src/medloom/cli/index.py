@@ -63,6 +63,13 @@ def index(
     sections: Annotated[str | None, typer.Option(help="Your field that holds a list of {heading, text}.")] = None,
     id_: Annotated[str | None, typer.Option("--id", help="Your field that holds a unique id.")] = None,
     group: Annotated[str | None, typer.Option(help="Your field that says what belongs together (patient, trial).")] = None,
+    fact: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[=FIELD]",
+            help="A fact to filter by, and your field that holds it if it is called otherwise; repeat.",
+        ),
+    ] = None,
     on_error: Annotated[
         str, typer.Option(help="A bad row stops the command (fail), or is left out and counted (skip).")
     ] = "fail",
@@ -83,7 +90,8 @@ def index(
     from medloom.sources.rewrite import CountedRejects, Skipped
 
     console = Console(stderr=True)
-    fields = FieldMap(id=id_, title=title, text=text, group=group, sections=sections)
+    facts = {name: field or name for name, _, field in (given.partition("=") for given in fact or ())}
+    fields = FieldMap(id=id_, title=title, text=text, group=group, sections=sections, metadata=facts)
     skip_or_fail: Literal["skip", "fail"] = "skip" if _one_of("on-error", on_error, ("fail", "skip")) == "skip" else "fail"
     opened = [OpenedDocuments(path, fields, contains_phi, skip_or_fail) for path in documents]
     skipped = Skipped()

@@ -8,9 +8,10 @@ arrays in the order of the rows, come back, and so they are the same whatever th
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _Flags = npt.NDArray[np.bool_]
+_BATCH = 2_000
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,9 @@ class GuardTables:
     train: Path
 
 
-def guard(documents: Path, pairs: Path, into: GuardTables, config: GuardConfig, seed: int) -> GuardCounts:
+def guard(
+    documents: Path, pairs: Path, into: GuardTables, config: GuardConfig, seed: int, against: Iterable[str] = ()
+) -> GuardCounts:
     """Split documents and pairs by concept and clean the training side.
 
     Args:
@@ -71,6 +75,7 @@ def guard(documents: Path, pairs: Path, into: GuardTables, config: GuardConfig, 
         into: The tables to write.
         config: Shares and thresholds.
         seed: The recipe's seed.
+        against: Texts of benchmarks, which may not be trained on either.
 
     Returns:
         What was done.
@@ -83,6 +88,7 @@ def guard(documents: Path, pairs: Path, into: GuardTables, config: GuardConfig, 
     try:
         work = _Guard(shards_of(documents), shards_of(pairs), config, seed, scratch)
         work.split(into.held_out)
+        work.add(against)
         work.write_test(into.test)
         work.write_train(into.train)
         return work.counts
@@ -117,6 +123,12 @@ class _Guard:
             partial(sketch_documents, config=self._config, folder=self._scratch), wanted, self._config.workers
         ):
             self._index.add_sketch(part)
+
+    def add(self, texts: Iterable[str]) -> None:
+        """Index texts from elsewhere, a batch at a time."""
+        rest = iter(texts)
+        while batch := list(islice(rest, _BATCH)):
+            self._index.add(batch)
 
     def write_test(self, into: Path) -> None:
         """Write and index the pairs of the held-out documents."""

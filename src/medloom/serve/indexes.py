@@ -1,18 +1,20 @@
 """The indexes of a server, by name, and the threads that search them beside the event loop."""
 
 import asyncio
+import logging
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
 from medloom.encode import Encoder, Role
-from medloom.errors import SearchError
+from medloom.errors import MedloomError, SearchError
 from medloom.search.index import Index, open_index
 from medloom.search.records import Chunk
 from medloom.search.settings import IndexState
@@ -24,7 +26,9 @@ from medloom.serve.models import Models
 from medloom.serve.rerankers import Reranker
 
 T = TypeVar("T")
+_LOG = logging.getLogger("medloom.serve")
 _THREADS = 4
+_LOOK_SECONDS = 1.0
 _WAITING = 64
 _VALUES = 50
 _UNIQUE = ("id",)
@@ -42,6 +46,7 @@ class ServedIndex:
         self.name = name
         self.index = index
         self.maps = Maps(index.store)
+        self.looked = time.monotonic()
         self._alone = replace(index, encoder=_Alone(index.encoder))
 
     @cached_property
@@ -78,7 +83,7 @@ class ServedIndex:
 
 
 class Indexes:
-    """The indexes of a server.
+    """The indexes of a server. What an update of one has finished is searched from the next request on.
 
     Args:
         indexes: Open ones by name; the first is searched where a request names none.
@@ -92,23 +97,29 @@ class Indexes:
             raise ServeError("no index to search: name one with --index")
         self._served = {name: ServedIndex(name, index) for name, index in indexes.items()}
         self._threads = ThreadPoolExecutor(_THREADS, "medloom-search")
-        self._in_work = 0
+        self._begun = 0
+        self._in_work: set[int] = set()
+        self._retired: list[tuple[int, Index]] = []
 
     @property
     def served(self) -> list[ServedIndex]:
         """All of them."""
         return list(self._served.values())
 
-    def get(self, name: str | None) -> ServedIndex:
-        """One of them; the first if none is named.
+    async def get(self, name: str | None) -> ServedIndex:
+        """One of them, as its last update left it; the first if none is named.
 
         Raises:
             ApiError: There is none of that name.
         """
-        if name is None:
-            return self.served[0]
+        name = next(iter(self._served)) if name is None else name
         if name not in self._served:
             raise ApiError(404, f"there is no such index: there is {', '.join(self._served)}", "index", "index_not_found")
+        served = self._served[name]
+        now = time.monotonic()
+        if now - served.looked >= _LOOK_SECONDS:
+            served.looked = now
+            await self._follow(served)
         return self._served[name]
 
     async def run(self, work: Callable[[], T], timeout: float) -> T:
@@ -121,11 +132,12 @@ class Indexes:
         Raises:
             ApiError: Too much waits already, the time is over, or the index refused what was asked.
         """
-        if self._in_work >= _WAITING:
+        if len(self._in_work) >= _WAITING:
             raise ApiError(429, "too many searches at once: try again later", code="busy", retry_after=1)
-        self._in_work += 1
+        self._begun += 1
+        self._in_work.add(self._begun)
         future = asyncio.get_running_loop().run_in_executor(self._threads, work)
-        future.add_done_callback(self._ended)
+        future.add_done_callback(partial(self._ended, self._begun))
         try:
             return await asyncio.wait_for(asyncio.shield(future), timeout)
         except TimeoutError:
@@ -136,13 +148,35 @@ class Indexes:
     def close(self) -> None:
         """Let go of the indexes."""
         self._threads.shutdown()
-        for one in self.served:
-            one.index.close()
+        for index in (*(one.index for one in self.served), *(index for _, index in self._retired)):
+            index.close()
 
-    def _ended(self, future: "asyncio.Future[T]") -> None:
-        self._in_work -= 1
+    async def _follow(self, served: ServedIndex) -> None:
+        """Open what an update has finished, and put it in the place of what is open."""
+        index = served.index
+        try:
+            fresh = await asyncio.to_thread(lambda: open_index(index.folder, index.encoder) if index.is_outdated else None)
+        except MedloomError as error:
+            _LOG.error("index %s: its update cannot be opened (%s); what was open is searched on", served.name, error)
+            return
+        if fresh is not None:
+            _LOG.info("index %s: changed over to generation %d", served.name, fresh.generation)
+            self._served[served.name] = ServedIndex(served.name, fresh)
+            self._retired.append((self._begun, index))
+            self._let_go()
+
+    def _ended(self, number: int, future: "asyncio.Future[T]") -> None:
+        self._in_work.discard(number)
+        self._let_go()
         if not future.cancelled():
             future.exception()
+
+    def _let_go(self) -> None:
+        """Close what was replaced, once nothing that was begun before works on it."""
+        oldest = min(self._in_work, default=self._begun + 1)
+        for last, index in [one for one in self._retired if one[0] < oldest]:
+            self._retired.remove((last, index))
+            index.close()
 
 
 def open_indexes(specs: Sequence[str], models: Models | None = None) -> Indexes:

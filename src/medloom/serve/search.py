@@ -206,7 +206,7 @@ class Desk:
         check_texts([asked.query], state.settings, "query")
         if not asked.query.strip():
             raise ApiError(400, "query: say what to search for", "query", "empty_query")
-        served, where = self._indexes.get(asked.index), _conditions(asked.filter)
+        served, where = await self._indexes.get(asked.index), _conditions(asked.filter)
         timeout = state.settings.timeout_seconds
         kind, reranker = _reranker(asked.rerank, served.index, state.models, timeout)
         settings = SearchSettings(
@@ -227,7 +227,7 @@ class Desk:
 
     async def more_like(self, request: Request, chunk: str, k: int, conditions: list[str], index: str | None) -> Response:
         """What is like a chunk."""
-        served, where = self._indexes.get(index), _conditions(conditions)
+        served, where = await self._indexes.get(index), _conditions(conditions)
         settings = SearchSettings(k=k, filter=tuple(conditions), explain=True)
 
         def work() -> dict[str, Any]:
@@ -239,25 +239,26 @@ class Desk:
 
     async def facets(self, request: Request, index: str | None) -> Response:
         """The facts that filters can ask for."""
-        served = self._indexes.get(index)
+        served = await self._indexes.get(index)
         return json_answer(await self._run(request, lambda: {"facets": served.facets, "names": served.fact_names}))
 
     async def map(self, request: Request, points: int, by: str, index: str | None) -> Response:
         """The map of an index."""
-        served = self._indexes.get(index)
+        served = await self._indexes.get(index)
         return json_answer(await self._run(request, lambda: served.maps.layout(points).to_dict(by)))
 
     async def document(self, request: Request, source: str, document: str, index: str | None) -> Response:
         """A document."""
-        served = self._indexes.get(index)
+        served = await self._indexes.get(index)
         return json_answer(await self._run(request, partial(_document, served.index, source, document)))
 
     async def indexes(self, request: Request) -> Response:
         """The indexes."""
         rerankers = [model.name for model in request.app.state.models.served if not isinstance(model, DenseModel)]
+        served = [await self._indexes.get(one.name) for one in self._indexes.served]
 
         def work() -> dict[str, Any]:
-            return {"indexes": [_info(one, rerankers) for one in self._indexes.served]}
+            return {"indexes": [_info(one, rerankers) for one in served]}
 
         return json_answer(await self._run(request, work))
 

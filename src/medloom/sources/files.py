@@ -7,8 +7,9 @@ to state in the recipe; the report repeats them.
 import difflib
 import glob
 import hashlib
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal
@@ -25,10 +26,13 @@ from medloom.text import clean, split_markdown
 _PEEK = 100
 _LONGEST_NAME = 60
 _COUNTABLE_BYTES = 100_000_000
+_METADATA = "metadata"
+_PAIR = 2
 _GUESSES = {
     "title": ("title", "question", "query", "heading", "name"),
     "text": ("text", "answer", "body", "abstract", "document", "content", "passage"),
     "sections": ("sections",),
+    "categories": ("categories",),
 }
 
 
@@ -44,6 +48,12 @@ class FieldMap(BaseModel):
         default=None, description="What a split must keep together (patient, focus, trial); the row itself if not set."
     )
     sections: str | None = Field(default=None, description="A list of {heading, text}.")
+    categories: str | None = Field(default=None, description="A label or a list of them, for clustering and maps.")
+    metadata: dict[str, str] = Field(
+        default={},
+        description="Facts to filter by, each by its name and the field that holds it (date: published); a list gives a fact "
+        "for each item. A field called metadata that holds a mapping, or a list of [name, value], is taken without it.",
+    )
 
 
 class FilesSource(SourceConfig):
@@ -157,11 +167,12 @@ class FilesSource(SourceConfig):
         names = list(dict.fromkeys(name for _, row, _ in head if isinstance(row, dict) for name in row))
         if not names:
             return self.fields
-        wanted = self.fields.model_dump(exclude_none=True)
-        for part, name in wanted.items():
+        wanted = self.fields.model_dump(exclude_none=True, exclude={"metadata"})
+        facts = self.fields.metadata
+        for part, name in (*wanted.items(), *((f"metadata.{fact}", name) for fact, name in facts.items())):
             if name not in names:
                 raise SourceError(f"{path} has no field {name!r} (set as fields.{part}); its fields are: {_shown(names)}")
-        taken = set(wanted.values())
+        taken = {*wanted.values(), *facts.values()}
         for part, guesses in _GUESSES.items():
             guess = next((g for g in guesses if g in names and g not in taken), None)
             if part not in wanted and guess:
@@ -169,7 +180,7 @@ class FilesSource(SourceConfig):
                 taken.add(guess)
         if "text" not in wanted and "sections" not in wanted:
             raise SourceError(f"{path}: cannot tell which field holds the text; set fields.text to one of: {_shown(names)}")
-        return FieldMap(**wanted)
+        return FieldMap(**wanted, metadata=facts)
 
     def _document(self, row: dict[str, Any], mapping: FieldMap, path: Path, label: str, number: int, where: str) -> Document:
         text = self._string(row, mapping.text, where)
@@ -185,6 +196,8 @@ class FilesSource(SourceConfig):
             text=text if not readers.is_markdown(path) else "\n\n".join(s.text for s in sections),
             group=_key(row, mapping.group, where),
             sections=tuple(sections),
+            categories=tuple(_values(row.get(mapping.categories), mapping.categories, where) if mapping.categories else ()),
+            metadata=_facts(row, mapping.metadata, where),
             contains_phi=stricter(_marked(row, where), self.contains_phi),
             deidentified=_deidentified(row, where),
         )
@@ -195,8 +208,7 @@ class FilesSource(SourceConfig):
             return ""
         if not isinstance(value, str):
             raise RowError(where, f"field {name!r} holds {type(value).__name__}, expected text")
-        if any("\ud800" <= c <= "\udfff" for c in value):
-            raise RowError(where, f"field {name!r} holds half a surrogate pair, which is no text: repair the file")
+        _check_text(value, name, where)
         if len(value) > self.max_chars:
             raise RowError(
                 where,
@@ -241,6 +253,35 @@ def _key(row: dict[str, Any], name: str | None, where: str) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise RowError(where, f"field {name!r} holds {type(value).__name__}, expected text or a whole number")
     return str(value).strip()
+
+
+def _facts(row: dict[str, Any], wanted: Mapping[str, str], where: str) -> tuple[tuple[str, str], ...]:
+    """Names and values, a name once for each of its values; those of the row's own ``metadata`` after those asked for."""
+    own: Any = () if _METADATA in wanted.values() else row.get(_METADATA)
+    if isinstance(own, dict):
+        own = list(own.items())
+    elif not isinstance(own, list) or not all(isinstance(one, list | tuple) and len(one) == _PAIR for one in own):
+        own = []
+    held = [(fact, row.get(name), name) for fact, name in wanted.items()]
+    held += [(str(fact), value, f"{_METADATA}.{fact}") for fact, value in own]
+    return tuple(dict.fromkeys((fact, text) for fact, value, name in held for text in _values(value, name, where)))
+
+
+def _values(held: Any, name: str, where: str) -> list[str]:  # noqa: ANN401
+    """What a field holds, as texts: one, or one for each item of a list; none for null and empty text."""
+    found = []
+    for value in held if isinstance(held, list | tuple) else [held]:
+        if isinstance(value, dict | list):
+            raise RowError(where, f"field {name!r} holds a nested {type(value).__name__}, expected text, a number or a list")
+        text = "" if value is None else clean(json.dumps(value) if isinstance(value, bool) else str(value))
+        _check_text(text, name, where)
+        found += [text] if text else []
+    return found
+
+
+def _check_text(value: str, name: str, where: str) -> None:
+    if any("\ud800" <= c <= "\udfff" for c in value):
+        raise RowError(where, f"field {name!r} holds half a surrogate pair, which is no text: repair the file")
 
 
 def _check_unseen(identity: str, where: str, seen: set[bytes]) -> None:

@@ -53,8 +53,8 @@ STAGES: tuple[Stage, ...] = (
         "guard",
         2,
         ("documents", "pairs"),
-        lambda r: r.guard.model_dump(mode="json", exclude={"workers"}) | {"seed": r.seed},
-        nothing,
+        lambda r: r.guard.model_dump(mode="json", exclude={"workers", "against"}) | {"seed": r.seed},
+        text.judge_hashes,
         text.guard,
     ),
     Stage(

@@ -2,14 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medloom.artifacts import read_table, write_table
 from medloom.errors import StageError
+from medloom.recipe import Recipe
 from medloom.records import Document, TrainingRecord
 from medloom.stages.base import GENERATED, HELD_OUT, PAIRS, TEST, TRAIN, Outcome, Work
 
 if TYPE_CHECKING:
+    from medloom.evaluate.tasks import Task
     from medloom.guard import GuardCounts
 
 
@@ -45,12 +49,14 @@ def guard(work: Work) -> Outcome:
     """Split by concept, clean and cap the training side."""
     from medloom.guard import GuardTables, guard
 
+    judges = judging_tasks(work.recipe)
     counts = guard(
         work.documents,
         work.inputs["pairs"] / PAIRS,
         GuardTables(work.folder / HELD_OUT, work.folder / TEST, work.folder / TRAIN),
         work.recipe.guard,
         work.recipe.seed,
+        chain.from_iterable((text for _, text in task.texts) for task in judges.values()),
     )
     for side, n in (("training", counts.train), ("held-out", counts.test)):
         if not n:
@@ -69,9 +75,35 @@ def guard(work: Work) -> Outcome:
             "largest_tie": counts.largest_tie,
             "common_texts": counts.common,
             "negatives_removed": counts.negatives,
+            **({"against": {name: task.fingerprint for name, task in judges.items()}} if judges else {}),
             **({"duplicates": _duplicates(counts)} if work.recipe.guard.duplicates != "off" else {}),
         },
     )
+
+
+def judging_tasks(recipe: Recipe) -> "dict[str, Task]":
+    """The tasks that ``guard.against`` names, by the path as the recipe writes it and, in suites, the task's name.
+
+    Raises:
+        SourceError: There is no task at a path.
+        ArtifactError: A built suite is damaged.
+    """
+    from medloom.bench.own import own_task
+    from medloom.bench.store import SUITE, read_suite
+
+    found = {}
+    for written in recipe.guard.against:
+        path = recipe.folder / Path(written).expanduser()
+        if (path / SUITE).is_file():
+            found |= {f"{written}/{task.name}": task for task in read_suite(path).tasks}
+        else:
+            found[written] = own_task(path)
+    return found
+
+
+def judge_hashes(recipe: Recipe) -> dict[str, str]:
+    """Fingerprints of the tasks that ``guard.against`` names."""
+    return {f"against-{name}": task.fingerprint for name, task in judging_tasks(recipe).items()}
 
 
 def _duplicates(counts: "GuardCounts") -> dict[str, Any]:
