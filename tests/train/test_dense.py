@@ -16,7 +16,7 @@ from medloom.identity import model_digest
 from medloom.records import TrainingRecord
 from medloom.train import TrainConfig, TrainResult, train_dense
 from medloom.train.callbacks import COMPLETE, make_callback
-from medloom.train.dense import last_checkpoint
+from medloom.train.loop import last_checkpoint
 
 PARTS = ["heart", "lung", "liver", "kidney", "skin", "bone", "joint", "head", "blood", "night", "child", "adult"]
 SIGNS = ["pain", "rash", "cough", "fever"]

@@ -1,6 +1,7 @@
 """Contrastive fine-tuning."""
 
 from medloom.train.config import TrainConfig
-from medloom.train.dense import TrainResult, train_dense
+from medloom.train.dense import train_dense
+from medloom.train.loop import TrainResult
 
 __all__ = ["TrainConfig", "TrainResult", "train_dense"]

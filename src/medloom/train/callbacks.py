@@ -10,12 +10,20 @@ from medloom.progress import bar
 COMPLETE = "complete"
 
 
-def make_trainer(callback: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-    """sentence-transformers' trainer with our callback, less what would print losses or sample texts for a card."""
+def make_trainer(callback: Any, kind: Any = None, **kwargs: Any) -> Any:  # noqa: ANN401
+    """sentence-transformers' trainer with our callback, less what would print losses or sample texts for a card.
+
+    Args:
+        callback: Ours.
+        kind: Class of the trainer; that of dense models if not given.
+        kwargs: Its own arguments.
+    """
     from sentence_transformers import SentenceTransformerTrainer
     from transformers import PrinterCallback
 
-    class Trainer(SentenceTransformerTrainer):
+    base: Any = kind or SentenceTransformerTrainer
+
+    class Trainer(base):  # type: ignore[misc, unused-ignore]
         def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
             """The publish stage writes the card."""
 
