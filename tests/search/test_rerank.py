@@ -11,10 +11,11 @@ from tests.encode.test_multivector import build_multivector
 from tests.search.asked import chunk, index_of
 
 from medloom.encode.cross import load_cross_encoder
+from medloom.encode.maxsim import max_sim
 from medloom.encode.multivector import load_multivector
 from medloom.errors import ModelError
 from medloom.search.query import SearchSettings, search
-from medloom.search.rerank import LateReranker, kind_of, load_reranker, max_sim
+from medloom.search.rerank import LateReranker, kind_of, load_reranker
 
 CHUNKS = [chunk(f"d{n}", text) for n, text in enumerate(["heart pain", "fever in a child", "rash on skin", "pain at night"])]
 

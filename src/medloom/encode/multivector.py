@@ -40,12 +40,15 @@ def is_multivector(folder: Path) -> bool:
     return _STANFORD in (_read(folder / "config.json").get("architectures") or [])
 
 
-def load_multivector(model: str | Path | ModelRef, precision: Precision = "fp32") -> "TokenEncoder":
+def load_multivector(
+    model: str | Path | ModelRef, precision: Precision = "fp32", pool_factor: float = 1.0
+) -> "TokenEncoder":
     """Load a late-interaction model from safetensors, without code of its own.
 
     Args:
         model: A folder, a hub id, or a resolved reference.
         precision: Of the arithmetic; ``auto`` takes bf16 where the processor computes in it, else fp32.
+        pool_factor: How many tokens of a document become one vector, about; 1 for no pooling but the model's own.
 
     Raises:
         ModelError: The model is missing, damaged, unsafe to load, or gives no vector for each token.
@@ -72,7 +75,7 @@ def load_multivector(model: str | Path | ModelRef, precision: Precision = "fp32"
         raise ModelError(f"model {ref.name} does not give a vector for each token: give a late-interaction model")
     extra = folder / _STANFORD_SETTINGS
     model_hash = digest([ref.hash, file_digest(extra)]) if extra.is_file() else ref.hash
-    return TokenEncoder(network, model_hash, precision)
+    return TokenEncoder(network, model_hash, precision, pool_factor)
 
 
 class TokenEncoder:
@@ -82,12 +85,17 @@ class TokenEncoder:
         model: The model.
         model_hash: Its content hash.
         precision: Of the arithmetic.
+        pool_factor: How many tokens of a document become one vector, about: those that are alike are clustered and replaced
+            by their mean (hierarchical token pooling, Clavié et al. 2024). 1 for no pooling but the model's own.
     """
 
-    def __init__(self, model: "MultiVectorEncoder", model_hash: str, precision: Precision = "fp32") -> None:
+    def __init__(
+        self, model: "MultiVectorEncoder", model_hash: str, precision: Precision = "fp32", pool_factor: float = 1.0
+    ) -> None:
         self.model = model.eval()
         self.hash = model_hash
         self.precision: Literal["fp32", "bf16"] = resolve_precision(precision)
+        self.pool_factor = pool_factor
 
     @property
     def dimensions(self) -> int:
@@ -100,8 +108,9 @@ class TokenEncoder:
         first: Any = self.model[0]
         longest = self.model.max_seq_length
         expansion = getattr(first, "query_expansion", None) or {}
+        fixed = expansion["length"] if expansion.get("strategy") == "fixed" else None
         return {
-            "query": expansion.get("length") or getattr(first, "query_length", None) or longest,
+            "query": fixed or getattr(first, "query_length", None) or longest,
             "document": getattr(first, "document_length", None) or longest,
         }
 
@@ -118,13 +127,17 @@ class TokenEncoder:
             role: A query may be padded with tokens that the model fills; of a document punctuation may be left out.
         """
         import torch
+        from sentence_transformers.multi_vector_encoder.modules import HierarchicalTokenPooling
 
         encode = self.model.encode_query if role == "query" else self.model.encode_document
+        pooling = HierarchicalTokenPooling(self.pool_factor) if self.pool_factor > 1 else None
         vectors: list[Halves] = []
         with torch.autocast(self.model.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16"):
             for i in range(0, len(texts), _TEXTS_AT_ONCE):
                 part = list(texts[i : i + _TEXTS_AT_ONCE])
-                found = encode(part, batch_size=_BATCH, convert_to_numpy=True, show_progress_bar=False)
+                found = encode(
+                    part, batch_size=_BATCH, convert_to_numpy=True, show_progress_bar=False, token_pooling=pooling
+                )
                 vectors.extend(one.astype(np.float16) for one in found)
         return vectors
 

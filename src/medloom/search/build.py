@@ -16,6 +16,7 @@ from pathlib import Path
 from medloom.artifacts import disk_errors
 from medloom.encode import Encoder, Precision, load_encoder
 from medloom.encode.multivector import TokenEncoder, load_multivector
+from medloom.encode.token_codec import Stored
 from medloom.errors import RunLockedError, SearchError
 from medloom.progress import bar
 from medloom.records import Document, stricter
@@ -35,6 +36,7 @@ from medloom.search.lexical import missing_extra
 from medloom.search.measure import chunker_for
 from medloom.search.settings import IndexSettings, IndexState
 from medloom.search.store import Quantised
+from medloom.search.tokens import TokenTable
 
 _LOCK = ".lock"
 _WORDS_PER_TOKEN = 0.35
@@ -56,6 +58,8 @@ class Wanted:
         late: Multi-vector model for late interaction.
         store: Address of a Qdrant cluster.
         collection: Name in the cluster; that of the index's folder if not given.
+        late_stored: What the vectors of tokens are kept as.
+        late_pool: How many tokens of a chunk become one vector, about.
     """
 
     model: str | Path | Encoder | None = None
@@ -67,6 +71,8 @@ class Wanted:
     late: str | None = None
     store: str | None = None
     collection: str | None = None
+    late_stored: Stored | None = None
+    late_pool: float | None = None
 
 
 @dataclass(frozen=True)
@@ -185,8 +191,11 @@ def _fill(
     settings = state.settings
     chunker = chunker_for(encoder, settings.chunking)
     store = open_for_writing(writing, settings, journal)
+    packed: TokenTable | None = None
     try:
-        filling = Filling(store, journal, chunker, encoder, late)
+        if settings.late_dimensions and settings.late_stored != "float16":
+            packed = TokenTable.write(writing, settings.late_dimensions, settings.late_stored)
+        filling = Filling(store, journal, chunker, encoder, late, packed)
         journal.begin()
         with bar("indexing", total, "documents") as advance:
             for _ in filling.over(documents, _is_safe(settings)):
@@ -197,6 +206,8 @@ def _fill(
             store.optimise()
     finally:
         store.close()
+        if packed is not None:
+            packed.close()
     return filling
 
 
@@ -223,6 +234,8 @@ def _there(folder: Path, wanted: Wanted, update: bool) -> IndexState | None:
 
 def _begin(folder: Path, wanted: Wanted, encoder: Encoder, late: TokenEncoder | None) -> IndexState:
     """Write down what a new index is made with."""
+    if late is None and (wanted.late_stored or wanted.late_pool):
+        raise SearchError("--late-stored and --late-pool say how vectors of tokens are kept: give --late MODEL too")
     dimensions = encoder.dimensions if wanted.dimensions is None else wanted.dimensions
     if not 0 < dimensions <= encoder.dimensions:
         raise SearchError(f"--dimensions {dimensions}: the model's vectors have {encoder.dimensions}: give that or fewer")
@@ -240,6 +253,8 @@ def _begin(folder: Path, wanted: Wanted, encoder: Encoder, late: TokenEncoder | 
         late=wanted.late or "",
         late_hash=late.hash if late else "",
         late_dimensions=late.dimensions if late else None,
+        late_stored=wanted.late_stored or "float16",
+        late_pool=wanted.late_pool or 1.0,
         store=wanted.store or "",
         collection=(wanted.collection or folder.resolve().name) if wanted.store else "",
     )
@@ -261,6 +276,8 @@ def _check_same(settings: IndexSettings, wanted: Wanted) -> None:
         "dimensions": settings.dimensions,
         "quantised": settings.quantised,
         "late": settings.late,
+        "late_stored": settings.late_stored,
+        "late_pool": settings.late_pool,
         "store": settings.store,
         "collection": settings.collection,
     }
@@ -268,8 +285,8 @@ def _check_same(settings: IndexSettings, wanted: Wanted) -> None:
         given = getattr(wanted, name)
         if given is not None and given != value:
             raise SearchError(
-                f"the index was begun with --{name} {value or 'none'}, not {given}: leave the option out, or make another "
-                "index in another folder"
+                f"the index was begun with --{name.replace('_', '-')} {value or 'none'}, not {given}: leave the option out, "
+                "or make another index in another folder"
             )
 
 
@@ -285,7 +302,8 @@ def _encoders(state: IndexState | None, wanted: Wanted) -> tuple[Encoder, TokenE
     if encoder is None:
         raise SearchError("a new index needs a model: give --model")
     name = state.settings.late if state else wanted.late
-    late = load_multivector(name, precision) if name else None
+    pool = (state.settings.late_pool if state else wanted.late_pool) or 1.0
+    late = load_multivector(name, precision, pool) if name else None
     if state is not None:
         check_model(state.settings, encoder)
         if late is not None and late.hash != state.settings.late_hash:

@@ -13,6 +13,7 @@ from medloom.search.index import fitted
 from medloom.search.journal import Journal, Key
 from medloom.search.records import Chunk
 from medloom.search.store import Floats, VectorStore
+from medloom.search.tokens import TokenTable
 
 BATCH = 512
 _SEEN_AT_ONCE = 2_000
@@ -43,6 +44,7 @@ class Filling:
         chunker: Cuts them.
         encoder: Embeds the chunks.
         late: Embeds their tokens; None for none.
+        packed: Where the vectors of tokens go; the store if None.
         counts: Documents ``added``, ``changed``, ``unchanged``, ``deleted``, ``repeated`` and ``empty``; ``texts`` embedded.
         contains_phi: Whether any document is said to be about patients who can be told from it; None if of some nobody has
             said, False if none is.
@@ -53,6 +55,7 @@ class Filling:
     chunker: Chunker
     encoder: Encoder
     late: TokenEncoder | None = None
+    packed: TokenTable | None = None
     counts: Counter[str] = field(default_factory=Counter)
     contains_phi: bool | None = False
     _waiting: dict[Key, Waiting] = field(default_factory=dict)
@@ -84,7 +87,7 @@ class Filling:
     def delete_unseen(self) -> None:
         """Take out what the round did not come upon."""
         for part in self.journal.unseen():
-            self.store.delete([chunk_id(*key, number) for key, chunks in part for number in range(chunks)])
+            self._delete([chunk_id(*key, number) for key, chunks in part for number in range(chunks)])
             self.store.flush()
             self.counts["deleted"] += len(part)
 
@@ -132,7 +135,7 @@ class Filling:
         chunks = [chunk for w in self._waiting.values() for chunk in w.chunks]
         for start in range(0, len(chunks), BATCH):
             self._put(chunks[start : start + BATCH])
-        self.store.delete([chunk_id(*key, n) for key, w in self._waiting.items() for n in range(len(w.chunks), w.before)])
+        self._delete([chunk_id(*key, n) for key, w in self._waiting.items() for n in range(len(w.chunks), w.before)])
         self.store.flush()
         self.journal.done([(key, w.digest, len(w.chunks)) for key, w in self._waiting.items()])
         self.counts["texts"] += len(chunks)
@@ -144,4 +147,12 @@ class Filling:
         tokens: list[Floats] | None = None
         if self.late is not None:
             tokens = [one.astype("float32") for one in self.late.encode(texts, "document")]
+        if self.packed is not None and tokens is not None:
+            self.packed.put([chunk.id for chunk in chunks], tokens)
+            tokens = None
         self.store.put(chunks, fitted(vectors, self.store.settings.dimensions), tokens)
+
+    def _delete(self, ids: Sequence[str]) -> None:
+        self.store.delete(ids)
+        if self.packed is not None:
+            self.packed.delete(ids)

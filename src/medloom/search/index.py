@@ -11,8 +11,10 @@ import numpy as np
 from medloom.encode import Encoder, Role, load_encoder
 from medloom.errors import SearchError
 from medloom.search.backends import open_store
+from medloom.search.generations import generation_folder
 from medloom.search.settings import IndexSettings, IndexState
 from medloom.search.store import Floats, VectorStore
+from medloom.search.tokens import TokenTable
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Index:
         settings: What it was made with.
         store: Its chunks.
         encoder: The model that its vectors are of.
+        tokens: The packed vectors of its chunks' tokens; None where the store keeps them whole, or nobody does.
         contains_phi: Whether it holds text about patients who can be told from it; None where nobody has said.
         generation: Which state of it was opened.
     """
@@ -34,6 +37,7 @@ class Index:
     encoder: Encoder
     contains_phi: bool | None = None
     generation: int = 1
+    tokens: TokenTable | None = None
 
     @property
     def is_outdated(self) -> bool:
@@ -55,6 +59,8 @@ class Index:
     def close(self) -> None:
         """Let go of the store."""
         self.store.close()
+        if self.tokens is not None:
+            self.tokens.close()
 
 
 def open_index(path: str | Path, model: str | Path | Encoder | None = None) -> Index:
@@ -79,13 +85,33 @@ def open_index(path: str | Path, model: str | Path | Encoder | None = None) -> I
     encoder = load_encoder(given, settings.precision) if isinstance(given, str | Path) else given
     check_model(settings, encoder)
     try:
-        store = open_store(folder, state)
+        store, tokens = _open_vectors(folder, state)
     except SearchError:
         newer = IndexState.read(folder)
         if newer is None or newer.generation == state.generation:
             raise
-        state, store = newer, open_store(folder, newer)
-    return Index(folder, settings, store, encoder, state.contains_phi, state.generation)
+        state = newer
+        store, tokens = _open_vectors(folder, newer)
+    return Index(folder, settings, store, encoder, state.contains_phi, state.generation, tokens)
+
+
+def _open_vectors(folder: Path, state: IndexState) -> tuple[VectorStore, TokenTable | None]:
+    """The store, and the table of packed token vectors where there is one.
+
+    Raises:
+        SearchError: One of them is gone or damaged.
+    """
+    settings = state.settings
+    tokens: TokenTable | None = None
+    if settings.late_dimensions and settings.late_stored != "float16":
+        generation = generation_folder(folder, state.generation)
+        tokens = TokenTable.read(generation, settings.late_dimensions, settings.late_stored)
+    try:
+        return open_store(folder, state), tokens
+    except SearchError:
+        if tokens is not None:
+            tokens.close()
+        raise
 
 
 def check_model(settings: IndexSettings, encoder: Encoder) -> None:

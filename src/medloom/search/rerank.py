@@ -8,12 +8,14 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 
 from medloom.encode.cross import CrossScorer, load_cross_encoder
+from medloom.encode.maxsim import max_sim
 from medloom.encode.models import resolve_model
 from medloom.encode.multivector import TokenEncoder, is_multivector, load_multivector
 from medloom.errors import ModelError, SearchError
 from medloom.search.index import Index
 from medloom.search.records import Chunk
 from medloom.search.store import Floats, VectorStore
+from medloom.search.tokens import TokenTable
 
 Kind = Literal["cross", "late"]
 
@@ -46,10 +48,11 @@ class LateReranker:
 
     Args:
         encoder: The multi-vector model.
-        store: Where the token vectors of this very model are kept; None to encode the candidates when they are asked for.
+        store: Where the token vectors of this very model are kept, whole or packed; None to encode the candidates when they
+            are asked for.
     """
 
-    def __init__(self, encoder: TokenEncoder, store: VectorStore | None = None) -> None:
+    def __init__(self, encoder: TokenEncoder, store: VectorStore | TokenTable | None = None) -> None:
         self._encoder, self._store = encoder, store
 
     def __call__(self, query: str, chunks: Sequence[Chunk]) -> Floats:
@@ -60,26 +63,6 @@ class LateReranker:
             return np.array([kept.get(chunk.id, -np.inf) for chunk in chunks], dtype=np.float32)
         found = self._encoder.encode([chunk.embedded for chunk in chunks], "document")
         return max_sim(asked, [one.astype(np.float32) for one in found])
-
-
-def max_sim(query: Floats, texts: Sequence[Floats]) -> Floats:
-    """MaxSim of a query with each text, by cosine.
-
-    Args:
-        query: Token vectors, float32, shape (tokens, d).
-        texts: Token vectors of each text, float32, shape (tokens, d).
-
-    Returns:
-        float32, shape (n,); minus infinity for a text without tokens.
-    """
-    scores = np.full(len(texts), -np.inf, dtype=np.float32)
-    there = [number for number, text in enumerate(texts) if len(text)]
-    if not there or not len(query):
-        return scores
-    dots = _unit(query) @ _unit(np.concatenate([texts[number] for number in there])).T
-    starts = np.cumsum([0, *(len(texts[number]) for number in there[:-1])])
-    scores[there] = np.maximum.reduceat(dots, starts, axis=1).sum(axis=0)
-    return scores
 
 
 def kind_of(model: str) -> Kind:
@@ -115,7 +98,7 @@ def load_reranker(index: Index, kind: Kind, model: str | None) -> Reranker:
             "--late MODEL"
         )
     encoder = _late(model or settings.late)
-    return LateReranker(encoder, index.store if encoder.hash == settings.late_hash else None)
+    return LateReranker(encoder, (index.tokens or index.store) if encoder.hash == settings.late_hash else None)
 
 
 @lru_cache(maxsize=2)
@@ -126,8 +109,3 @@ def _cross(model: str) -> CrossScorer:
 @lru_cache(maxsize=2)
 def _late(model: str) -> TokenEncoder:
     return load_multivector(model)
-
-
-def _unit(vectors: Floats) -> Floats:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, np.where(lengths > 0, lengths, 1), dtype=np.float32)

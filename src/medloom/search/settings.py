@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medloom.artifacts import write_json
 from medloom.encode import Precision
+from medloom.encode.token_codec import Stored
 from medloom.errors import SearchError
 from medloom.search.chunks import ChunkSettings
 from medloom.search.store import Quantised, StoreSettings
@@ -31,13 +32,18 @@ class IndexSettings(BaseModel):
     late: str = Field(default="", description="Model whose token vectors are kept for late interaction; empty for none.")
     late_hash: str = Field(default="", description="Its content hash.")
     late_dimensions: int | None = Field(default=None, description="Of its token vectors.")
+    late_stored: Stored = Field(
+        default="float16", description="What they are kept as: float16 in the store, or int8 or binary in a table beside it."
+    )
+    late_pool: float = Field(default=1.0, ge=1, description="How many tokens of a chunk become one vector, about.")
     average_words: float = Field(default=100.0, gt=0, description="Words of a usual chunk, for BM25.")
     store: str = Field(default="", description="Address of the Qdrant cluster; empty for a folder.")
     collection: str = Field(default="", description="Name of the collection in the cluster.")
 
     def for_store(self) -> StoreSettings:
         """What the store has to know."""
-        return StoreSettings(self.dimensions, self.quantised, self.late_dimensions, self.average_words)
+        tokens = self.late_dimensions if self.late_stored == "float16" else None
+        return StoreSettings(self.dimensions, self.quantised, tokens, self.average_words)
 
 
 class IndexState(BaseModel):

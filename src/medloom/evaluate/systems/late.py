@@ -38,9 +38,10 @@ class LateInteractionSystem:
     ) -> None:
         self.encoder = encoder
         prompts = {"query": encoder.prompt_for("query"), "document": encoder.prompt_for("document")}
+        factor = getattr(encoder, "pool_factor", 1.0)
         settings = {
             "prompts": {role: prompt for role, prompt in prompts.items() if prompt},
-            "pooling": "none",
+            "pooling": f"tokens by {factor:g}" if factor > 1 else "none",
             "max_length": encoder.max_length,
             "precision": encoder.precision,
             "backend": "torch",
