@@ -25,7 +25,7 @@ from medloom.errors import MedloomError, RunLockedError, StageError
 from medloom.memory import spare_memory
 from medloom.meter import measured
 from medloom.recipe import Recipe
-from medloom.stages import STAGE_NAMES, Stage, Work, check_gate, documents_stage, stages_of
+from medloom.stages import STAGE_NAMES, Stage, Work, check_gate, documents_stage, model_stage, stages_of
 
 Status = Literal["done", "run", "waits"]
 _TRIES = "tries.json"
@@ -235,7 +235,7 @@ def _place(recipe: Recipe, folder: Path, steps: Sequence[Step]) -> dict[str, Any
 
     manifests = {step.name: step.manifest for step in steps if step.manifest}
     places = {name: _place_by_manifest(recipe, folder, manifest) for name, manifest in manifests.items()}
-    place_model(places["train"] / "model", places["publish"] / "README.md", folder / "model")
+    place_model(places[model_stage(recipe)] / "model", places["publish"] / "README.md", folder / "model")
     report = build_report(recipe, manifests, places, folder / "model")
     write_json(folder / "report.json", report)
     html = folder / "report.html.tmp"

@@ -15,10 +15,11 @@ from medloom.errors import RecipeError
 from medloom.evaluate.config import EvaluateConfig
 from medloom.generate.config import GenerateConfig
 from medloom.guard import GuardConfig
+from medloom.merge import MergeConfig
 from medloom.mine import NegativesConfig, PairsConfig
 from medloom.sources import SourceConfig, known_sources
 from medloom.sources.files import FieldMap
-from medloom.train import TrainConfig
+from medloom.train import TRAININGS, TrainConfig, Training
 
 _Path = tuple[str | int, ...]
 SUFFIXES = (".yaml", ".yml")
@@ -36,6 +37,18 @@ def _as_source(value: Any) -> Any:  # noqa: ANN401
     if type_ not in known:
         raise ValueError(f"unknown source type {type_!r}{_near(str(type_), known)}; there are: {', '.join(known)}")
     return known[type_](**value)
+
+
+def _as_training(value: Any) -> Any:  # noqa: ANN401
+    """A mapping as the settings of the kind of training that it names, dense if it names none."""
+    if not isinstance(value, Mapping):
+        return value
+    kind = value.get("kind", "dense")
+    if kind not in TRAININGS:
+        raise ValueError(
+            f"unknown kind of training {kind!r}{_near(str(kind), TRAININGS)}; there are: {', '.join(TRAININGS)}"
+        )
+    return TRAININGS[kind].model_validate(value)
 
 
 class Recipe(BaseModel):
@@ -70,7 +83,13 @@ class Recipe(BaseModel):
     pairs: PairsConfig = Field(default=PairsConfig(), description="Which pairs to form.")
     guard: GuardConfig = Field(default=GuardConfig(), description="How test text is kept out of training.")
     negatives: NegativesConfig = Field(default=NegativesConfig(), description="How hard negatives are mined.")
-    train: TrainConfig = Field(default=TrainConfig(), description="The fine-tuning.")
+    train: Annotated[Training, BeforeValidator(_as_training)] = Field(
+        default=TrainConfig(), description="The training; its `kind` says what of."
+    )
+    merge: MergeConfig | None = Field(
+        default=None,
+        description="How the tuned model is averaged with its base and further models; it stays as it is if not set.",
+    )
     evaluate: EvaluateConfig = Field(default=EvaluateConfig(), description="What base and tuned model are compared on.")
     _folder: Path = PrivateAttr(default_factory=Path)
 
@@ -132,8 +151,9 @@ class Recipe(BaseModel):
         return recipe
 
     def settings(self) -> dict[str, Any]:
-        """The recipe as plain values, defaults included, but for a section ``clean`` that it does not have."""
-        return self.model_dump(mode="json", exclude={"clean"} if self.clean is None else None)
+        """The recipe as plain values, defaults included, but for sections ``clean`` and ``merge`` that it does not have."""
+        absent = {name for name in ("clean", "merge") if getattr(self, name) is None}
+        return self.model_dump(mode="json", exclude=absent or None)
 
 
 def settings_of(model: type[Settings], data: Mapping[str, Any], overrides: Sequence[str], where: str) -> Settings:
@@ -301,6 +321,8 @@ def _fields_at(model: type[BaseModel], location: _Path, data: Mapping[str, Any])
         source = known_sources()[data["sources"][location[1]]["type"]]
         return list(FieldMap.model_fields if location[2:3] == ("fields",) else source.model_fields)
     fields: Mapping[str, Any] = model.model_fields
+    if location[:1] == ("train",) and "train" in fields:
+        fields, location = TRAININGS[data["train"].get("kind", "dense")].model_fields, location[1:]
     for part in location:
         fields = _inner_fields(fields[str(part)].annotation) if str(part) in fields else {}
     return list(fields)

@@ -20,8 +20,8 @@ def write_card(path: Path, recipe: Recipe, inputs: Mapping[str, Path]) -> None:
     Args:
         path: The file.
         recipe: What made the model.
-        inputs: Folders of the finished stages ``collect``, ``guard``, ``train`` and ``evaluate``, and of ``deid`` and
-            ``generate`` where the recipe has them.
+        inputs: Folders of the finished stages ``collect``, ``guard``, ``train`` and ``evaluate``, and of ``deid``,
+            ``generate`` and ``merge`` where the recipe has them.
 
     Raises:
         ArtifactError: One of them is not finished.
@@ -56,7 +56,8 @@ def write_card(path: Path, recipe: Recipe, inputs: Mapping[str, Path]) -> None:
         front_matter=data.to_yaml(),
         recipe=recipe,
         base=base,
-        hash=train["hash"],
+        hash=notes.get("merge", train)["hash"],
+        merge=notes.get("merge"),
         sets=train["sets"],
         model=notes["evaluate"]["model"],
         sources=notes["collect"]["sources"],

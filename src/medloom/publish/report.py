@@ -26,13 +26,14 @@ def build_report(
     """
     comparison = json.loads((places["evaluate"] / "comparison.json").read_text("utf-8"))
     train = manifests["train"].notes
+    merged = manifests["merge"].notes if "merge" in manifests else None
     return {
         "name": recipe.name,
         "created": manifests["publish"].finished,
         "seed": recipe.seed,
         "medloom_version": __version__,
         "base": {"name": train["base"]["name"], "hash": train["base"]["hash"]},
-        "model": {"path": str(model), "hash": train["hash"], **manifests["evaluate"].notes["model"]},
+        "model": {"path": str(model), "hash": (merged or train)["hash"], **manifests["evaluate"].notes["model"]},
         "verdict": comparison["verdict"],
         "tasks": comparison["tasks"],
         "left_out": comparison["left_out"],
@@ -65,6 +66,7 @@ def build_report(
         },
         "deid": manifests["deid"].notes if "deid" in manifests else None,
         "generated": manifests["generate"].notes if "generate" in manifests else None,
+        **({"merge": merged} if merged else {}),
         "settings": recipe.settings(),
         "environment": {
             "machine": manifests["publish"].notes["machine"],

@@ -4,11 +4,11 @@ A stage is pure: finished artifacts and settings in, one artifact out. ``pipelin
 """
 
 from medloom.recipe import Recipe
-from medloom.stages import clean, collect, model, notes, text
-from medloom.stages.base import Outcome, Stage, Work, base_hash, documents_stage, nothing
+from medloom.stages import clean, collect, merge, model, notes, text
+from medloom.stages.base import Outcome, Stage, Work, base_hash, documents_stage, model_stage, nothing, training_stage
 from medloom.stages.gate import check_gate
 
-__all__ = ["STAGES", "STAGE_NAMES", "Outcome", "Stage", "Work", "check_gate", "documents_stage", "stages_of"]
+__all__ = ["STAGES", "STAGE_NAMES", "Outcome", "Stage", "Work", "check_gate", "documents_stage", "model_stage", "stages_of"]
 
 STAGES: tuple[Stage, ...] = (
     Stage(
@@ -67,18 +67,37 @@ STAGES: tuple[Stage, ...] = (
         resumable=True,
     ),
     Stage(
+        "dev",
+        1,
+        ("documents", "guard", "mine"),
+        merge.dev_settings,
+        nothing,
+        merge.hold_back,
+        wanted=lambda r: training_stage(r) == "dev",
+    ),
+    Stage(
         "train",
         1,
-        ("mine",),
+        ("training",),
         lambda r: r.train.model_dump(mode="json") | {"seed": r.seed},
-        base_hash,
+        model.training_models,
         model.train,
         resumable=True,
     ),
     Stage(
+        "merge",
+        1,
+        ("dev", "train"),
+        merge.merge_settings,
+        merge.merged_models,
+        merge.merge,
+        resumable=True,
+        wanted=lambda r: r.merge is not None,
+    ),
+    Stage(
         "evaluate",
-        2,
-        ("guard", "train"),
+        3,
+        ("guard", "model"),
         lambda r: r.evaluate.model_dump(mode="json") | {"seed": r.seed},
         base_hash,
         model.evaluate,
@@ -86,7 +105,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "publish",
         1,
-        ("collect", "documents", "generate", "guard", "train", "evaluate"),
+        ("collect", "documents", "generate", "guard", "train", "model", "evaluate"),
         lambda r: r.settings(),
         nothing,
         model.publish,

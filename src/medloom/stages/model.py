@@ -62,14 +62,29 @@ def mining_models(recipe: Recipe) -> dict[str, str]:
     return base_hash(recipe) | guide | cross
 
 
+def training_models(recipe: Recipe) -> dict[str, str]:
+    """Content hashes of the models that training starts from or asks."""
+    from medloom.encode import resolve_model
+    from medloom.train import StaticConfig
+
+    named = recipe.train.teacher if isinstance(recipe.train, StaticConfig) else None
+    return base_hash(recipe) | ({"teacher": resolve_model(named, recipe.folder).hash} if named else {})
+
+
 def train(work: Work) -> Outcome:
     """Tune the base model on the mined pairs."""
     from medloom.encode import resolve_model
-    from medloom.train import train_dense
+    from medloom.train import LateConfig, StaticConfig, train_dense, train_late, train_static
 
-    base = resolve_model(work.recipe.base, work.recipe.folder)
-    records = list(read_table(work.inputs["mine"] / MINED, TrainingRecord))
-    result = train_dense(records, base, work.folder, work.recipe.train, work.recipe.seed)
+    config, seed, folder = work.recipe.train, work.recipe.seed, work.recipe.folder
+    base = resolve_model(work.recipe.base, folder)
+    records = list(read_table(work.pairs, TrainingRecord))
+    if isinstance(config, LateConfig):
+        result = train_late(records, base, work.folder, config, seed)
+    elif isinstance(config, StaticConfig):
+        result = train_static(records, base, work.folder, config, seed, folder)
+    else:
+        result = train_dense(records, base, work.folder, config, seed, folder)
     return Outcome(
         rows_in=len(records),
         rows_out=len(records),
@@ -82,6 +97,7 @@ def evaluate(work: Work) -> Outcome:
     """Compare base and tuned model on what was held out."""
     from medloom.encode import load_encoder, resolve_model
     from medloom.evaluate import build_suite, compare
+    from medloom.evaluate.systems import open_system
     from medloom.evaluate.systems.dense import DenseSystem
 
     config = work.recipe.evaluate
@@ -95,8 +111,13 @@ def evaluate(work: Work) -> Outcome:
             "guard.holdout, or lower evaluate.min_items"
         )
     base = load_encoder(resolve_model(work.recipe.base, work.recipe.folder), config.precision)
-    tuned = load_encoder(str((work.inputs["train"] / "model").resolve()), config.precision)
-    comparison = compare(DenseSystem(base, name="base"), DenseSystem(tuned, name="tuned"), suite, config, work.recipe.seed)
+    tuned = open_system(str(work.model.resolve()), config.precision, shown="tuned")
+    kind = tuned.info.kind
+    left_out |= {
+        task.name: f"a {kind} model has no single vector for a text" for task in suite if task.type not in tuned.types
+    }
+    suite = [task for task in suite if task.type in tuned.types]
+    comparison = compare(DenseSystem(base, name="base"), tuned, suite, config, work.recipe.seed)
     write_json(work.folder / "comparison.json", comparison.to_dict() | {"left_out": left_out})
     write_json(work.folder / "items.json", comparison.items)
     for name, results in comparison.results.items():
@@ -111,12 +132,18 @@ def evaluate(work: Work) -> Outcome:
             "precision": base.precision,
             "left_out": left_out,
             "model": {
-                "dimensions": tuned.dimensions,
-                "max_seq_length": int(tuned.model.max_seq_length or 0),
-                "pooling": tuned.pooling,
+                "kind": work.recipe.train.kind,
+                "dimensions": tuned.info.dimensions,
+                "max_seq_length": _longest(tuned.info.settings["max_length"]),
+                "pooling": tuned.info.settings["pooling"],
             },
         },
     )
+
+
+def _longest(length: int | dict[str, int | None] | None) -> int | None:
+    """Tokens that a model reads of a document; None if it reads all."""
+    return length.get("document") if isinstance(length, dict) else length
 
 
 def publish(work: Work) -> Outcome:
