@@ -2,20 +2,24 @@
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from medloom.errors import StageError
 from medloom.progress import bar
 
+if TYPE_CHECKING:
+    from medloom.train.sampling import Plan
+
 COMPLETE = "complete"
 
 
-def make_trainer(callback: Any, kind: Any = None, **kwargs: Any) -> Any:  # noqa: ANN401
+def make_trainer(callback: Any, kind: Any = None, plan: "Plan | None" = None, **kwargs: Any) -> Any:  # noqa: ANN401
     """sentence-transformers' trainer with our callback, less what would print losses or sample texts for a card.
 
     Args:
         callback: Ours.
         kind: Class of the trainer; that of dense models if not given.
+        plan: Which pairs make a batch; the library's samplers decide if not given.
         kwargs: Its own arguments.
     """
     from sentence_transformers import SentenceTransformerTrainer
@@ -26,6 +30,12 @@ def make_trainer(callback: Any, kind: Any = None, **kwargs: Any) -> Any:  # noqa
     class Trainer(base):  # type: ignore[misc, unused-ignore]
         def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
             """The publish stage writes the card."""
+
+        def get_batch_sampler(self, dataset: Any, **settings: Any) -> Any:  # noqa: ANN401
+            return plan.of_set(dataset, **settings) if plan else super().get_batch_sampler(dataset, **settings)
+
+        def get_multi_dataset_batch_sampler(self, dataset: Any, **settings: Any) -> Any:  # noqa: ANN401
+            return plan.of_all(dataset, **settings) if plan else super().get_multi_dataset_batch_sampler(dataset, **settings)
 
     trainer = Trainer(callbacks=[callback], **kwargs)
     trainer.remove_callback(PrinterCallback)

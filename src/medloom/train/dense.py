@@ -1,20 +1,20 @@
 """Dense encoders: InfoNCE over in-batch and mined negatives, resumable to the same weights."""
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medloom.encode.encoder import resolve_precision
+from medloom.encode.encoder import Floats, TorchEncoder, resolve_precision
 from medloom.encode.models import ModelRef, load_model
 from medloom.errors import StageError
 from medloom.identity import model_digest
 from medloom.records import TrainingRecord
 from medloom.train.callbacks import make_callback, make_trainer
 from medloom.train.config import TrainConfig
+from medloom.train.judges import Judges, check_dimensions, check_sets
 from medloom.train.loop import (
     TrainResult,
-    datasets_of,
     last_checkpoint,
     set_dropout,
     step_of,
@@ -22,21 +22,32 @@ from medloom.train.loop import (
     training_arguments,
     use_eager_attention,
 )
+from medloom.train.pairs import ROW, Row, datasets_of_rows, keys_of, rows_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from sentence_transformers import SentenceTransformer
 
+    from medloom.train.sampling import Plan
+
 _TOKENIZER = "tokenizer.json"
 
 
-def train_dense(records: Iterable[TrainingRecord], base: ModelRef, out: Path, config: TrainConfig, seed: int) -> TrainResult:
+def train_dense(
+    records: Iterable[TrainingRecord],
+    base: ModelRef,
+    out: Path,
+    config: TrainConfig,
+    seed: int,
+    folder: Path | None = None,
+) -> TrainResult:
     """Fine-tune ``base`` and save the result as ``out/model``.
 
     Loss: InfoNCE (van den Oord et al. 2018) over the batch's other positives and the mined negatives, as
-    sentence-transformers' MultipleNegativesRankingLoss computes it. A batch holds pairs of one set (one kind of one
-    source) and no text twice. Checkpoints lie in ``out/checkpoints`` until training ends; a later call with the same
-    arguments goes on from the last whole one and ends with the same weights.
+    sentence-transformers' MultipleNegativesRankingLoss computes it, and what the settings add to it. A batch holds pairs of
+    one set (one kind of one source) and no text twice, unless the settings say otherwise. Checkpoints lie in
+    ``out/checkpoints`` until training ends; a later call with the same arguments goes on from the last whole one and ends
+    with the same weights.
 
     Args:
         records: Pairs with or without negatives.
@@ -44,19 +55,23 @@ def train_dense(records: Iterable[TrainingRecord], base: ModelRef, out: Path, co
         out: Folder of the stage.
         config: Settings.
         seed: Seeds data order and dropout.
+        folder: What the paths of guide and teacher are relative to; the working directory if not given.
 
     Raises:
-        StageError: There is nothing to train on, or the loss is no longer a number.
-        ModelError: The base model does not load.
+        StageError: There is nothing to train on, a setting does not fit the data or the model, or the loss is no longer a
+            number.
+        ModelError: The base model, the guide or the teacher does not load.
     """
-    from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
     from transformers import set_seed
 
+    from medloom.train.losses import build_loss
     from medloom.train.packing import LengthSorted
 
-    datasets = datasets_of(records)
-    if sum(map(len, datasets.values())) < 2:
+    records = list(records)
+    rows = rows_of(records, config.positives)
+    if len(rows) < 2:
         raise StageError("train: fewer than two training pairs are left: add text, or lower guard.holdout")
+    check_sets(rows, config)
     set_seed(seed)
     model = load_model(base)
     own_length = model.max_seq_length
@@ -68,6 +83,9 @@ def train_dense(records: Iterable[TrainingRecord], base: ModelRef, out: Path, co
         use_eager_attention(model)
     checkpoints = out / "checkpoints"
     precision = resolve_precision(config.precision)
+    judges = Judges(rows, base, folder, checkpoints / "vectors", config)
+    check_dimensions(model, judges, config)
+    datasets = datasets_of_rows(rows, config.batches)
     losses: list[tuple[int, float]] = []
     trainer = make_trainer(
         model=model,
@@ -81,12 +99,9 @@ def train_dense(records: Iterable[TrainingRecord], base: ModelRef, out: Path, co
             prompts=_prompts(model, datasets) or None,
         ),
         train_dataset=datasets,
-        loss=MultipleNegativesRankingLoss(
-            LengthSorted(model),  # type: ignore[arg-type]
-            scale=1 / config.temperature,
-            directions=("query_to_doc", "doc_to_query") if config.symmetric else ("query_to_doc",),
-        ),
+        loss=build_loss(LengthSorted(model), config, rows, judges.guide, judges.teachers),
         callback=make_callback(losses),
+        plan=_plan(model, records, rows, config, seed, checkpoints / "clusters"),
     )
     last = last_checkpoint(checkpoints)
     trainer.train(resume_from_checkpoint=str(last) if last else None)
@@ -103,9 +118,36 @@ def train_dense(records: Iterable[TrainingRecord], base: ModelRef, out: Path, co
     )
 
 
+def _plan(
+    model: "SentenceTransformer",
+    records: Sequence[TrainingRecord],
+    rows: Sequence[Row],
+    config: TrainConfig,
+    seed: int,
+    folder: Path,
+) -> "Plan":
+    """How rows become batches."""
+    from medloom.train.locality import Clusters
+    from medloom.train.sampling import Plan
+
+    def encode(queries: Sequence[str]) -> Floats:
+        learning = model.training
+        encoder = TorchEncoder(model, "", config.precision)
+        try:
+            return encoder.encode(queries, encoder.prompt_for("query"), label="clustering queries")
+        finally:
+            model.train(learning)
+
+    clusters = None
+    if config.locality:
+        queries = [row.query for row in rows]
+        clusters = Clusters(queries, encode, config.locality, config.batch_size, seed, folder, lambda make: make())
+    return Plan(keys_of(rows, records, config.apart), config.alpha, clusters)
+
+
 def _prompts(model: "SentenceTransformer", datasets: "dict[str, Dataset]") -> dict[str, str]:
     """The model's own query prompt for anchors and its document prompt for all else, where it has them."""
-    columns = sorted({column for data in datasets.values() for column in data.column_names})
+    columns = sorted({column for data in datasets.values() for column in data.column_names} - {ROW})
     wanted = {c: model.prompts.get("query" if c == "anchor" else "document") for c in columns}
     return {column: prompt for column, prompt in wanted.items() if prompt}
 

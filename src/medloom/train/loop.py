@@ -93,34 +93,34 @@ def training_arguments(
         steps: Optimiser steps in all.
         on_cpu: Whether the model is on a CPU.
         kind: Class of the arguments; that of dense models if not given.
-        more: Further arguments.
+        more: Further arguments, or others than those set here.
     """
     from sentence_transformers import SentenceTransformerTrainingArguments
     from sentence_transformers.base.sampler import BatchSamplers, MultiDatasetBatchSamplers
 
-    return (kind or SentenceTransformerTrainingArguments)(
-        output_dir=str(folder),
-        max_steps=steps,
-        per_device_train_batch_size=config.batch_size,
-        learning_rate=config.learning_rate,
-        lr_scheduler_type=config.schedule if config.schedule != "constant" else "constant_with_warmup",
-        warmup_steps=math.ceil(config.warmup * steps),
-        weight_decay=config.weight_decay,
-        bf16=precision == "bf16",
-        use_cpu=on_cpu,
-        seed=seed,
-        data_seed=seed,
-        batch_sampler=BatchSamplers.NO_DUPLICATES,
-        multi_dataset_batch_sampler=MultiDatasetBatchSamplers.PROPORTIONAL,
-        save_strategy="steps",
-        save_steps=config.checkpoint_steps,
-        save_total_limit=2,
-        logging_steps=max(1, min(10, steps // 10)),
-        logging_nan_inf_filter=False,
-        disable_tqdm=True,
-        report_to="none",
-        **more,
-    )
+    settings: dict[str, Any] = {
+        "output_dir": str(folder),
+        "max_steps": steps,
+        "per_device_train_batch_size": config.batch_size,
+        "learning_rate": config.learning_rate,
+        "lr_scheduler_type": config.schedule if config.schedule != "constant" else "constant_with_warmup",
+        "warmup_steps": math.ceil(config.warmup * steps),
+        "weight_decay": config.weight_decay,
+        "bf16": precision == "bf16",
+        "use_cpu": on_cpu,
+        "seed": seed,
+        "data_seed": seed,
+        "batch_sampler": BatchSamplers.NO_DUPLICATES,
+        "multi_dataset_batch_sampler": MultiDatasetBatchSamplers.PROPORTIONAL,
+        "save_strategy": "steps",
+        "save_steps": config.checkpoint_steps,
+        "save_total_limit": 2,
+        "logging_steps": max(1, min(10, steps // 10)),
+        "logging_nan_inf_filter": False,
+        "disable_tqdm": True,
+        "report_to": "none",
+    }
+    return (kind or SentenceTransformerTrainingArguments)(**settings | more)
 
 
 def use_eager_attention(model: Any) -> None:  # noqa: ANN401

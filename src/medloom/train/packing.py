@@ -36,6 +36,10 @@ class LengthSorted(nn.Module):
         except AttributeError:
             return getattr(super().__getattr__("model"), name)
 
+    def __getitem__(self, place: int) -> nn.Module:
+        """A module of the model, by its place."""
+        return self.model[place]
+
     def forward(self, features: dict[str, Any], **kwargs: Any) -> dict[str, Tensor]:  # noqa: ANN401
         """Sentence embeddings, float, shape (rows, d), in the rows' order.
 
