@@ -6,13 +6,14 @@
 The documents are made of invented words, from a seed: two sources of JSONL files, 100 to 220 words each. Of a hundred, three
 are equal to an earlier one in all but the id, five differ from an earlier one in a few words, two are one form filled in
 differently, and ten share a group. Each number of documents is a run of its own through the stages of a recipe. Its line
-says how many seconds each stage took for 100,000 documents, and the highest resident memory of all its processes together;
-pages that they share are counted for each of them.
+says how many seconds each stage took for 100,000 documents, how many its processes computed (which other work on the machine
+hardly changes), and the highest resident memory of all its processes together; pages that they share are counted for each.
 """
 
 import argparse
 import json
 import random
+import resource
 import shutil
 import tempfile
 import threading
@@ -168,36 +169,50 @@ class Curve:
         return max((mb for _, name, mb in self.points if name == stage), default=0.0)
 
 
-def measure(folder: Path, count: int, workers: int, duplicates: str) -> tuple[dict[str, float], Curve]:
-    """Run the stages; seconds of each, and the memory curve."""
+def computed() -> float:
+    """Seconds that this process and its children that have ended spent in computing."""
+    return sum(
+        used.ru_utime + used.ru_stime for used in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    )
+
+
+def measure(folder: Path, count: int, workers: int, duplicates: str) -> tuple[dict[str, tuple[float, float]], Curve]:
+    """Run the stages; seconds of each by the clock and of computing, and the memory curve."""
     curve = Curve()
     thread = threading.Thread(target=curve.watch, daemon=True)
     thread.start()
     out = folder / f"run-{count}"
 
+    began_at: dict[str, float] = {}
+
     def began(stage: str, _: str) -> None:
         curve.stage = stage
+        began_at[stage] = computed()
 
     try:
         result = pipeline.run(recipe(folder, count, workers, duplicates), out, until=STAGES[-1], on_step=began)
     finally:
         curve.stop()
         thread.join()
-    seconds = {step.name: step.manifest.seconds for step in result.steps if step.manifest}
+    ends = dict(zip(STAGES, [*(began_at[stage] for stage in STAGES[1:]), computed()], strict=True))
+    seconds = {
+        step.name: (step.manifest.seconds, ends[step.name] - began_at[step.name]) for step in result.steps if step.manifest
+    }
     shutil.rmtree(out)
     return seconds, curve
 
 
-def table(rows: Sequence[tuple[int, dict[str, float], Curve]]) -> Iterator[str]:
-    """A Markdown table."""
-    yield (
-        "| documents | " + " | ".join(f"{stage}, s per 100,000" for stage in STAGES) + " | total, s | highest memory, MiB |"
-    )
+def table(rows: Sequence[tuple[int, dict[str, tuple[float, float]], Curve]]) -> Iterator[str]:
+    """A Markdown table: for 100,000 documents, seconds by the clock / of computing, and the highest memory."""
+    yield "| documents | " + " | ".join(STAGES) + " | total, s | highest memory, MiB |"
     yield "|---" * (len(STAGES) + 3) + "|"
     for count, seconds, curve in rows:
-        cells = [f"{seconds[stage] * UNIT / count:.1f} ({curve.peak(stage):.0f} MiB)" for stage in STAGES]
+        cells = [
+            f"{wall * UNIT / count:.1f} / {cpu * UNIT / count:.1f} ({curve.peak(stage):.0f} MiB)"
+            for stage, (wall, cpu) in ((stage, seconds[stage]) for stage in STAGES)
+        ]
         peak = max(curve.peak(stage) for stage in STAGES)
-        yield f"| {count:,} | " + " | ".join(cells) + f" | {sum(seconds.values()):.0f} | {peak:.0f} |"
+        yield f"| {count:,} | " + " | ".join(cells) + f" | {sum(wall for wall, _ in seconds.values()):.0f} | {peak:.0f} |"
 
 
 def svg(curve: Curve, width: int = 720, height: int = 260) -> str:

@@ -91,6 +91,6 @@ def test_without_tasks_the_artifact_is_what_it_was(run: Run) -> None:
 
 
 def test_a_task_that_is_not_there_stops_the_run_before_it_begins(tmp_path: Path, run: Run) -> None:
-    with pytest.raises(SourceError, match="no task at .*nowhere"):
+    with pytest.raises(SourceError, match=r"no task at .*nowhere"):
         run("nowhere")
     assert not list(tmp_path.glob("run/stages/*"))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from medloom import __version__
+from medloom.cli.ablate import ablate
 from medloom.cli.bench import bench
 from medloom.cli.clean import clean
 from medloom.cli.collect import collect, sources
@@ -15,6 +16,7 @@ from medloom.cli.deid import deid
 from medloom.cli.doctor import doctor
 from medloom.cli.generate import generate
 from medloom.cli.index import index
+from medloom.cli.merge import merge
 from medloom.cli.mine import export_triplets, mine
 from medloom.cli.run import recipes, run
 from medloom.cli.search import search
@@ -37,6 +39,8 @@ app.command()(deid)
 app.command()(generate)
 app.command()(mine)
 app.command("export-triplets")(export_triplets)
+app.command()(merge)
+app.command()(ablate)
 app.command()(index)
 app.command()(serve)
 app.command()(doctor)

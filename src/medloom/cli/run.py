@@ -21,6 +21,10 @@ def run(
     set_: Annotated[list[str] | None, typer.Option("--set", help="Change a setting: train.epochs=2. Repeatable.")] = None,
     until: Annotated[str | None, typer.Option(help="Stop after this stage.")] = None,
     force: Annotated[list[str] | None, typer.Option(help="Run this stage again though it is done. Repeatable.")] = None,
+    smoke: Annotated[
+        bool,
+        typer.Option("--smoke", help="Try the recipe: small, in minutes, without network; what is fetched is replaced."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, with counts and an estimate of time.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
 ) -> None:
@@ -36,6 +40,8 @@ def run(
 
     console = Console(stderr=True)
     loaded = Recipe.load(recipe, set_ or [])
+    if smoke:
+        loaded = _shrunk(loaded, out, console)
     if dry_run:
         _show_plan(loaded, out, until, force or [], as_json)
         return
@@ -44,7 +50,7 @@ def run(
         console.print(f"[bold]{name}[/bold] {'[dim]done before, skipped[/dim]' if status == 'done' else '...'}")
 
     try:
-        _quiet_libraries()
+        quiet_libraries()
         with shown_on(console) if console.is_terminal else nullcontext():
             result = pipeline.run(loaded, out, until, force or [], tell)
     except KeyboardInterrupt:
@@ -66,7 +72,7 @@ def recipes(as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.
     print(json.dumps(names) if as_json else "\n".join(names))
 
 
-def _quiet_libraries() -> None:
+def quiet_libraries() -> None:
     """Bars and chatter of the libraries below give way to our own."""
     import logging
     import warnings
@@ -78,6 +84,19 @@ def _quiet_libraries() -> None:
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     if logging.getLogger().level > logging.INFO:
         warnings.filterwarnings("ignore")
+
+
+def _shrunk(recipe: "Recipe", out: Path | None, console: "Console") -> "Recipe":
+    """The recipe as a smoke run, with a word on what that is."""
+    from medloom.pipeline import run_folder
+    from medloom.smoke import shrunk
+    from medloom.smoke.shrink import SUFFIX
+
+    small = shrunk(recipe, (out or Path(f"{run_folder(recipe, None)}{SUFFIX}")) / "invented")
+    console.print("[bold red]SMOKE RUN[/bold red]: shows that the recipe is whole; its scores say nothing")
+    for line in small.smoke:
+        console.print(f"  replaced: {line}", markup=False, soft_wrap=True)
+    return small
 
 
 def _steps_as_json(result: "RunResult") -> dict[str, Any]:
@@ -160,5 +179,7 @@ def _show_report(console: "Console", report: dict[str, Any], folder: Path) -> No
     total = sum(stage["seconds"] for stage in report["stages"])
     peak = max(stage["peak_rss_mb"] for stage in report["stages"])
     console.print(f"stages took {total:.0f} s in all, at most {peak:,.0f} MiB of memory")
+    if report.get("smoke"):
+        console.print("[bold red]SMOKE RUN[/bold red]: the scores above say nothing, and the model is good for nothing")
     console.print(f"model:  {report['model']['path']}  ({report['model']['hash'][:12]})", soft_wrap=True)
     console.print(f"report: {folder / 'report.html'}", soft_wrap=True)

@@ -38,8 +38,8 @@ class GuardConfig(BaseModel):
     )
     against: tuple[str, ...] = Field(
         default=(),
-        description="Benchmarks that the model will be judged on beside the held-out text: paths of tasks (a folder in BEIR's "
-        "layout, a table) and of built suites. Training text that shares text with them goes, as with held-out text.",
+        description="Benchmarks that the model will be judged on beside the held-out text: paths of tasks (a folder in "
+        "BEIR's layout, a table) and of built suites. Training text that shares text with them goes, as with held-out text.",
     )
     workers: int = Field(
         default=1, ge=1, description="Processes that share the work; the result is the same whatever their number."

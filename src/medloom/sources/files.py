@@ -51,8 +51,8 @@ class FieldMap(BaseModel):
     categories: str | None = Field(default=None, description="A label or a list of them, for clustering and maps.")
     metadata: dict[str, str] = Field(
         default={},
-        description="Facts to filter by, each by its name and the field that holds it (date: published); a list gives a fact "
-        "for each item. A field called metadata that holds a mapping, or a list of [name, value], is taken without it.",
+        description="Facts to filter by, each by its name and the field that holds it (date: published); a list gives a "
+        "fact for each item. A field called metadata that holds a mapping, or a list of [name, value], is taken without it.",
     )
 
 
