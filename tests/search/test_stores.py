@@ -136,6 +136,14 @@ def test_gives_back_what_was_put(filled: Filled) -> None:
         store.vectors([ids[0], str(uuid.uuid4())])
 
 
+@pytest.mark.parametrize("odd", ["", "7", "no id at all", str(uuid.UUID(int=1)), "0" * 32])
+def test_an_id_that_no_chunk_has_is_left_out(filled: Filled, odd: str) -> None:
+    store, chunks, _ = filled
+    assert store.get([odd, chunks[0].id]) == [chunks[0]]
+    with pytest.raises(SearchError, match="not in the index"):
+        store.vectors([odd])
+
+
 def test_context_that_was_cut_is_kept(make: MakeStore) -> None:
     store, chunk = make(), a_chunk(1, context="Tit")
     store.put([chunk], some_vectors(1))

@@ -74,6 +74,13 @@ def test_hostile_bodies_are_refused(open_client: TestClient, body: bytes) -> Non
     assert time.process_time() - began < 10
 
 
+def test_what_would_keep_the_loop_busy_is_refused_before_it_is_read(open_client: TestClient) -> None:
+    answer = open_client.post("/v1/embeddings", content=BODIES["a million lists"], headers=JSON)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "too_many_items")
+    brackets = embeddings(b'"' + b"[1] " * 10_000 + b'"')
+    assert open_client.post("/v1/embeddings", content=brackets, headers=JSON).status_code == 200
+
+
 @pytest.mark.parametrize(
     "value",
     [b'"\\u0000"', b'"\\ud83e\\udd12"', b'"\\ufeff"', b'"\\u202e abc"', b'" "', b'"' + b"a" * 100_000 + b'"', b"[0]"],

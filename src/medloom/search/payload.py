@@ -15,6 +15,7 @@ FACTS, NUMBERS, DAYS = "facts", "numbers", "days"
 OWN_FIELDS: Mapping[str, str] = {"source": "source", "id": "doc_id", "group": "group"}
 _PLAIN = ("source", "doc_id", "number", "title", "heading", "text", "part", "start", "end", "group", "digest", "context")
 _ODD = re.compile(r"[^A-Za-z0-9_]")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _HEX = re.compile(r"(?:-[0-9a-f]{2})+")
 
 
@@ -58,6 +59,11 @@ def payload_of(chunk: Chunk) -> dict[str, Any]:
         if kept := {key: numbers for key, numbers in found.items() if numbers}:
             payload[field] = kept
     return payload | {FACTS: facts}
+
+
+def chunk_ids(ids: Iterable[str]) -> list[str]:
+    """Those ids that a chunk could have: engines refuse to look up what is no UUID."""
+    return [identity for identity in ids if _UUID.fullmatch(identity)]
 
 
 def chunk_of(identity: str, payload: Mapping[str, Any]) -> Chunk:

@@ -131,7 +131,7 @@ class RemoteStore:
     def get(self, ids: Sequence[str]) -> list[Chunk]:
         """See :class:`medloom.search.store.VectorStore`."""
         with _cluster_errors(self._collection):
-            found = self._client.retrieve(self._collection, list(ids), with_payload=True, with_vectors=False)
+            found = self._client.retrieve(self._collection, layout.chunk_ids(ids), with_payload=True, with_vectors=False)
         chunks = {str(r.id): layout.chunk_of(str(r.id), r.payload or {}) for r in found}
         return [chunks[i] for i in ids if i in chunks]
 
@@ -151,7 +151,9 @@ class RemoteStore:
     def vectors(self, ids: Sequence[str]) -> Floats:
         """See :class:`medloom.search.store.VectorStore`."""
         with _cluster_errors(self._collection):
-            found = self._client.retrieve(self._collection, list(ids), with_payload=False, with_vectors=[layout.DENSE])
+            found = self._client.retrieve(
+                self._collection, layout.chunk_ids(ids), with_payload=False, with_vectors=[layout.DENSE]
+            )
         rows: dict[str, Any] = {str(r.id): r.vector[layout.DENSE] for r in found if isinstance(r.vector, dict)}
         if any(i not in rows for i in ids):
             raise SearchError("a chunk is not in the index: was it changed or deleted since it was found?")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from medloom.encode import Precision, load_encoder
-from medloom.encode.models import BUILTIN, hub_model
+from medloom.encode.models import BUILTIN, hub_model, read_length
 from medloom.serve.batcher import Turns
 from medloom.serve.config import ServeSettings
 from medloom.serve.dense import DenseModel
@@ -21,6 +21,7 @@ from medloom.serve.tokens import TokenCounter
 
 _LOG = logging.getLogger("medloom.serve")
 _LONGEST = 512
+_UNCUT = 100_000
 _WANTED = ("README.md", "*.json", "*.safetensors", "*.txt", "*.model", "*.metadata", "1_*/*", "2_*/*")
 
 
@@ -152,7 +153,8 @@ def _load_reranker(name: str, model: str, precision: Precision) -> CrossReranker
 
 
 def _counter(model: Any) -> TokenCounter:  # noqa: ANN401
-    return TokenCounter(model.tokenizer, int(model.max_seq_length or _LONGEST))
+    longest = read_length(model) or (_UNCUT if getattr(model, "max_seq_length", None) else _LONGEST)
+    return TokenCounter(model.tokenizer, longest)
 
 
 def _split(spec: str) -> tuple[str, str]:

@@ -8,11 +8,14 @@ from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
+from medloom.serve.errors import ApiError
+
 _MOST_FIELDS = 256
+_MOST_OPENED = 100_000
 
 
 class JsonRequest(Request):
-    """A request whose JSON is strict: no lone surrogates, no NaN, no more than 1,024 levels."""
+    """A request whose JSON is strict: no lone surrogates, no NaN, no more than 1,024 levels or 100,000 lists and objects."""
 
     async def json(self) -> Any:  # noqa: ANN401
         """The body, parsed.
@@ -20,8 +23,14 @@ class JsonRequest(Request):
         Raises:
             json.JSONDecodeError: It is no strict JSON.
             RequestValidationError: It has more fields than any route knows; each would be an error of its own.
+            ApiError: It opens so many lists that to read them would keep the event loop from all else.
         """
-        value = orjson.loads(await self.body())
+        body = await self.body()
+        if body.count(b"[") + body.count(b"{") > _MOST_OPENED:
+            raise ApiError(
+                400, f"the body opens more than {_MOST_OPENED:,} lists and objects: send fewer", code="too_many_items"
+            )
+        value = orjson.loads(body)
         if isinstance(value, dict) and len(value) > _MOST_FIELDS:
             raise RequestValidationError([{"type": "extra_forbidden", "loc": ("body",), "msg": "", "input": None}])
         return value
