@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
-from medloom.serve.errors import ApiError
+from medloom.serve.errors import TOO_MANY_OPENED
 
 _MOST_FIELDS = 256
 _MOST_OPENED = 100_000
@@ -22,14 +22,12 @@ class JsonRequest(Request):
 
         Raises:
             json.JSONDecodeError: It is no strict JSON.
-            RequestValidationError: It has more fields than any route knows; each would be an error of its own.
-            ApiError: It opens so many lists that to read them would keep the event loop from all else.
+            RequestValidationError: It has more fields than any route knows, each of which would be an error of its own, or
+                opens so many lists that to read them would keep the event loop from all else.
         """
         body = await self.body()
         if body.count(b"[") + body.count(b"{") > _MOST_OPENED:
-            raise ApiError(
-                400, f"the body opens more than {_MOST_OPENED:,} lists and objects: send fewer", code="too_many_items"
-            )
+            raise RequestValidationError([{"type": TOO_MANY_OPENED, "loc": ("body",), "msg": "", "input": None}])
         value = orjson.loads(body)
         if isinstance(value, dict) and len(value) > _MOST_FIELDS:
             raise RequestValidationError([{"type": "extra_forbidden", "loc": ("body",), "msg": "", "input": None}])
