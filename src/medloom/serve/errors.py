@@ -25,7 +25,6 @@ _MESSAGES = {
     404: "no such path: /openapi.json lists those there are",
     405: "this path does not take this method: /openapi.json says which it takes",
 }
-TOO_MANY_OPENED = "too_many_items"
 _ECHOING = ("union_tag_invalid",)
 
 
@@ -141,8 +140,6 @@ def describe(errors: Sequence[Mapping[str, Any]]) -> ApiError:
         return ApiError(
             400, "the body is not valid JSON: send UTF-8 without lone surrogates, not nested too deep", code=kind
         )
-    if kind == TOO_MANY_OPENED:
-        return ApiError(400, "the body opens more lists and objects than are read: send fewer texts at once", code=kind)
     if kind == "extra_forbidden":
         return ApiError(400, "there is a field that this path does not know: /openapi.json lists them", code="unknown_field")
     param = ".".join(str(part) for part in place if isinstance(part, int) or _PLAIN_NAME.fullmatch(str(part))) or None

@@ -8,27 +8,23 @@ from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
-from medloom.serve.errors import TOO_MANY_OPENED
+from medloom.serve.errors import ApiError
 
 _MOST_FIELDS = 256
 _MOST_OPENED = 100_000
 
 
 class JsonRequest(Request):
-    """A request whose JSON is strict: no lone surrogates, no NaN, no more than 1,024 levels or 100,000 lists and objects."""
+    """A request whose JSON is strict: no lone surrogates, no NaN, no more than 1,024 levels."""
 
     async def json(self) -> Any:  # noqa: ANN401
         """The body, parsed.
 
         Raises:
             json.JSONDecodeError: It is no strict JSON.
-            RequestValidationError: It has more fields than any route knows, each of which would be an error of its own, or
-                opens so many lists that to read them would keep the event loop from all else.
+            RequestValidationError: It has more fields than any route knows; each would be an error of its own.
         """
-        body = await self.body()
-        if body.count(b"[") + body.count(b"{") > _MOST_OPENED:
-            raise RequestValidationError([{"type": TOO_MANY_OPENED, "loc": ("body",), "msg": "", "input": None}])
-        value = orjson.loads(body)
+        value = orjson.loads(await self.body())
         if isinstance(value, dict) and len(value) > _MOST_FIELDS:
             raise RequestValidationError([{"type": "extra_forbidden", "loc": ("body",), "msg": "", "input": None}])
         return value
@@ -42,9 +38,23 @@ class JsonRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def strict(request: Request) -> Response:
-            return await handle(JsonRequest(request.scope, request.receive))
+            read = JsonRequest(request.scope, request.receive)
+            _check_opened(await read.body())
+            return await handle(read)
 
         return strict
+
+
+def _check_opened(body: bytes) -> None:
+    """Refuse what would keep the event loop from all else while it is read.
+
+    Raises:
+        ApiError: The body opens too many lists and objects.
+    """
+    if body.count(b"[") + body.count(b"{") > _MOST_OPENED:
+        raise ApiError(
+            400, f"the body opens more than {_MOST_OPENED:,} lists and objects: send fewer at once", code="too_many_items"
+        )
 
 
 def json_router() -> APIRouter:
