@@ -66,7 +66,7 @@ def recipe_page() -> str:
     from medloom.recipe import Recipe
     from medloom.sources import known_sources
 
-    sections = [(name, model) for name, field in Recipe.model_fields.items() for model in _models_in(field)]
+    sections = {name: _models_in(field) for name, field in Recipe.model_fields.items() if _models_in(field)}
     parts = [
         "# Recipe",
         _NOTICE,
@@ -78,9 +78,9 @@ def recipe_page() -> str:
         _prose(Recipe),
         _settings_table(Recipe, ""),
     ]
-    for name, model in sections:
+    for name, models in sections.items():
         if name != "sources":
-            parts += [f"## {name}", *_model_section(model, name)]
+            parts += [f"## {name}", *_kinds_section(models, name)]
     parts += ["## sources", "A list. The `type` of each entry says which of these it is."]
     for type_, source in known_sources().items():
         parts += [f"### {type_}", _module_prose(source), *_model_section(source, type_, level=4, own=True)]
@@ -150,6 +150,18 @@ def _parameter_row(parameter: Any, signature: dict[str, tuple[object, object]], 
         "required" if parameter.required else "" if default in (None, False, inspect.Parameter.empty) else _value(default)
     )
     return name, words, shown, _markdown(str(parameter.help))
+
+
+def _kinds_section(models: Sequence[type[BaseModel]], name: str) -> list[str]:
+    """Prose and table of the one model that a section may be, or of each with a heading, where its ``kind`` says which."""
+    if len(models) == 1:
+        return _model_section(models[0], name)
+    kinds = {get_args(model.model_fields["kind"].annotation)[0]: model for model in models}
+    default = next(kind for kind, model in kinds.items() if not model.model_fields["kind"].is_required())
+    parts = [f"The `kind` says which of these it is: `{default}` if it is not given."]
+    for kind, model in sorted(kinds.items(), key=lambda item: item[0] != default):
+        parts += [f"### {name}: {kind}", *_model_section(model, f"{name}: {kind}", level=4)]
+    return parts
 
 
 def _model_section(model: type[BaseModel], prefix: str, level: int = 3, own: bool = False) -> list[str]:

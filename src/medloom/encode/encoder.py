@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from medloom.encode.models import ModelRef, load_model, resolve_model
+from medloom.encode.models import ModelRef, load_model, read_length, resolve_model
 from medloom.progress import Advance, bar
 
 if TYPE_CHECKING:
@@ -21,7 +21,10 @@ Role = Literal["query", "document"]
 Floats = npt.NDArray[np.float32]
 
 _TOKENS_PER_BATCH = 2_048
+_TOKENS_LOOKED_UP = 262_144
+"""In a batch of a model without a transformer: it costs so little a token that calls would cost more."""
 _CHARS_PER_TOKEN = 4
+_LONGEST = 512
 
 
 @runtime_checkable
@@ -117,12 +120,19 @@ class TorchEncoder:
         distinct = list(rows)
         vectors = np.empty((len(distinct), self.dimensions), dtype=np.float32)
         with encoding_bar(label, len(distinct)) as advance, self._arithmetic():
-            for batch in _batches(distinct, int(self.model.max_seq_length or 512)):
+            for batch in _batches(distinct, *self._batch_size):
                 vectors[batch] = self.model.encode(
                     [distinct[i] for i in batch], batch_size=len(batch), prompt=prompt or "", show_progress_bar=False
                 ).astype(np.float32)
                 advance(len(batch))
         return vectors[inverse]
+
+    @property
+    def _batch_size(self) -> tuple[int, int]:
+        """Tokens that are read of a text, at most, and tokens of a batch."""
+        if hasattr(self.model[0], "auto_model"):
+            return read_length(self.model) or _LONGEST, _TOKENS_PER_BATCH
+        return _TOKENS_LOOKED_UP, _TOKENS_LOOKED_UP
 
     def _arithmetic(self) -> "AbstractContextManager[object]":
         import torch
@@ -148,13 +158,13 @@ def encoding_bar(label: str | None, total: int) -> "AbstractContextManager[Advan
     return bar(label, total, "texts") if label else nullcontext(lambda n=1: None)
 
 
-def _batches(texts: Sequence[str], max_tokens: int) -> Iterator[list[int]]:
-    """Numbers of texts of like length, longest first, each batch within the token budget."""
+def _batches(texts: Sequence[str], max_tokens: int, budget: int) -> Iterator[list[int]]:
+    """Numbers of texts of like length, longest first, each batch within the budget of tokens."""
     order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
     batch: list[int] = []
     width = 0
     for i in order:
-        if batch and width * (len(batch) + 1) > _TOKENS_PER_BATCH:
+        if batch and width * (len(batch) + 1) > budget:
             yield batch
             batch = []
         if not batch:

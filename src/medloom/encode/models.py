@@ -2,10 +2,11 @@
 
 import difflib
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -104,6 +105,12 @@ def load_model(ref: ModelRef, trust_remote_code: bool = False) -> "SentenceTrans
     if vector.ndim != 2 or model.get_embedding_dimension() is None:
         raise ModelError(f"model {ref.name} does not turn one text into one vector: give a dense encoder")
     return model
+
+
+def read_length(model: Any) -> int | None:  # noqa: ANN401
+    """Tokens that a model reads of a text; None where it says nothing, or reads all, as a static model does."""
+    longest = getattr(model, "max_seq_length", None)
+    return int(longest) if longest and math.isfinite(longest) else None
 
 
 def refuse_pickles(ref: ModelRef) -> None:

@@ -69,8 +69,8 @@ class LateConfig(LoopConfig):
     max_seq_length: int = Field(default=128, ge=8, description="Longest text in training, in tokens.")
     query_prompt: str | None = Field(
         default=None,
-        description="Put before every query. If not set: the base's own prompt, else ColBERT's mark: a token that the base's "
-        "vocabulary has to spare ([unused0]), or the letters [Q].",
+        description="Put before every query. If not set: the base's own prompt, else ColBERT's mark, a token of the base's "
+        "vocabulary that stands for nothing else ([unused0]) or the letters [Q].",
     )
     document_prompt: str | None = Field(default=None, description="The same for documents: [unused1] or [D].")
     skip_punctuation: bool = Field(default=True, description="Whether punctuation of documents gets no vector.")

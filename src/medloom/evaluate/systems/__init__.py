@@ -27,7 +27,9 @@ __all__ = [
 ]
 
 
-def open_system(name: str, precision: Precision = "auto", cache: VectorCache | None = None) -> System:
+def open_system(
+    name: str, precision: Precision = "auto", cache: VectorCache | None = None, shown: str | None = None
+) -> System:
     """What a user calls a model, as a system.
 
     Args:
@@ -35,6 +37,7 @@ def open_system(name: str, precision: Precision = "auto", cache: VectorCache | N
             late-interaction model; its own settings tell which it is.
         precision: Of the arithmetic, for models that run here.
         cache: Where vectors are kept; in memory if not given.
+        shown: What results call it; the name if not given.
 
     Raises:
         ModelError: There is no such model, it is damaged or unsafe to load, or the endpoint does not answer.
@@ -42,10 +45,10 @@ def open_system(name: str, precision: Precision = "auto", cache: VectorCache | N
     if name == BM25:
         return Bm25System()
     if name.startswith(PREFIX):
-        return DenseSystem(OpenAIEncoder(name), cache, name, kind="endpoint")
+        return DenseSystem(OpenAIEncoder(name), cache, shown or name, kind="endpoint")
     ref = resolve_model(name)
     folder = Path(ref.location)
     size = sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
     if is_multivector(folder):
-        return LateInteractionSystem(load_multivector(ref, precision), cache, name, size)
-    return DenseSystem(load_encoder(ref, precision), cache, name, size_bytes=size)
+        return LateInteractionSystem(load_multivector(ref, precision), cache, shown or name, size)
+    return DenseSystem(load_encoder(ref, precision), cache, shown or name, size_bytes=size)

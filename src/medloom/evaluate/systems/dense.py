@@ -12,6 +12,7 @@ import numpy.typing as npt
 from medloom.encode.cache import DType, Encode, Fill, Store, VectorCache
 from medloom.encode.encoder import Encoder
 from medloom.encode.encoder import Role as Side
+from medloom.encode.models import read_length
 from medloom.evaluate.systems.base import Kind, SystemInfo
 from medloom.evaluate.tasks import TASK_TYPES, Role, Task, TaskType
 from medloom.identity import digest
@@ -56,7 +57,7 @@ class DenseSystem:
         settings = {
             "prompts": {role: prompt for role, prompt in self._prompts.items() if prompt},
             "pooling": getattr(encoder, "pooling", None),
-            "max_length": getattr(model, "max_seq_length", None),
+            "max_length": read_length(model),
             "precision": getattr(encoder, "precision", None),
             "backend": getattr(encoder, "backend", "torch"),
         }
