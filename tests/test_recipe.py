@@ -9,6 +9,7 @@ from medloom.errors import RecipeError
 from medloom.recipe import Recipe, find_recipe, shipped_recipes
 from medloom.sources.files import FilesSource
 from medloom.sources.hpo import HpoSource
+from medloom.train import LateConfig, StaticConfig, TrainConfig
 
 GOOD = """# a recipe
 name: notes
@@ -40,6 +41,18 @@ def test_a_recipe() -> None:
     assert isinstance(hpo, HpoSource)
     assert files.fields.text == "body"
     assert recipe.train.batch_size == Recipe.parse("{name: n, sources: [{type: hpo}]}").train.batch_size
+
+
+def test_the_kind_of_training_says_which_settings_there_are() -> None:
+    assert isinstance(Recipe.parse(GOOD).train, TrainConfig)
+    assert isinstance(Recipe.parse(GOOD, overrides=["train.kind=dense"]).train, TrainConfig)
+    late = Recipe.parse(GOOD, overrides=["train.kind=late-interaction", "train.dimensions=96"])
+    assert isinstance(late.train, LateConfig)
+    assert (late.train.epochs, late.train.dimensions) == (2, 96)
+    static = Recipe.parse(GOOD, overrides=["train={kind: static, epochs: 0}"])
+    assert isinstance(static.train, StaticConfig)
+    for recipe in (late, static):
+        assert Recipe.model_validate(recipe.settings()).settings() == recipe.settings()
 
 
 def test_settings_are_complete_and_can_be_read_back() -> None:
@@ -91,6 +104,17 @@ def test_paths_are_relative_to_the_recipe(tmp_path: Path) -> None:
         (GOOD.replace("name: notes", "name: a b"), ["my.yaml, line 2", "name", "'a b'"]),
         (GOOD.replace("seed: 3", "seed: 3.5"), ["my.yaml, line 3", "seed", "3.5"]),
         (GOOD.replace("    path: data/*.jsonl\n", ""), ["my.yaml, line 6", "sources.0.path", "missing"]),
+        (
+            GOOD + "  kind: late\n",
+            ["my.yaml, line 12", "unknown kind of training 'late'", "dense, late-interaction, static"],
+        ),
+        (GOOD + "  kind: statik\n", ["did you mean 'static'?"]),
+        (
+            GOOD + "  kind: static\n  word: 3\n",
+            ["my.yaml, line 15", "unknown setting 'train.word'", "did you mean 'words'?"],
+        ),
+        (GOOD + "  kind: late-interaction\n  words: 3\n", ["unknown setting 'train.words'", "pool_factor"]),
+        (GOOD.replace("  epochs: 2", "  - epochs"), ["my.yaml, line 12", "train"]),
         ("name: n\nsources: []\n", ["my.yaml, line 2", "sources"]),
         (GOOD + "name: again\n", ["my.yaml, line 14", "'name' is given twice"]),
         (GOOD + "  epochs: 1\n", ["my.yaml, line 14", "'epochs' is given twice"]),
@@ -179,6 +203,7 @@ def test_set_forms() -> None:
     recipe = Recipe.parse(GOOD, overrides=overrides)
     assert recipe.name == "other"
     assert recipe.guard.max_per_kind == 10
+    assert isinstance(recipe.train, TrainConfig)
     assert recipe.train.symmetric is True
     assert recipe.evaluate.types == ("Retrieval",)
     assert recipe.pairs.kinds is None
