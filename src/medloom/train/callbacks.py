@@ -1,6 +1,7 @@
 """What runs beside the training loop: progress, the loss curve, the guard against NaN, checkpoint marks."""
 
 import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +14,21 @@ if TYPE_CHECKING:
 COMPLETE = "complete"
 
 
-def make_trainer(callback: Any, kind: Any = None, plan: "Plan | None" = None, **kwargs: Any) -> Any:  # noqa: ANN401
+def make_trainer(
+    callback: Any,  # noqa: ANN401
+    kind: Any = None,  # noqa: ANN401
+    plan: "Plan | None" = None,
+    callbacks: Sequence[Any] = (),
+    restore: Callable[[str], None] | None = None,
+    **kwargs: Any,  # noqa: ANN401
+) -> Any:  # noqa: ANN401
     """sentence-transformers' trainer with our callback, less what would print losses or sample texts for a card.
 
     Args:
         callback: Ours.
         kind: Class of the trainer; that of dense models if not given.
+        callbacks: Further ones.
+        restore: Takes the weights from a checkpoint; the library does if not given.
         plan: Which pairs make a batch; the library's samplers decide if not given.
         kwargs: Its own arguments.
     """
@@ -37,7 +47,14 @@ def make_trainer(callback: Any, kind: Any = None, plan: "Plan | None" = None, **
         def get_multi_dataset_batch_sampler(self, dataset: Any, **settings: Any) -> Any:  # noqa: ANN401
             return plan.of_all(dataset, **settings) if plan else super().get_multi_dataset_batch_sampler(dataset, **settings)
 
-    trainer = Trainer(callbacks=[callback], **kwargs)
+        def _load_best_model(self) -> None:
+            """As the library does it, but for its silence when the checkpoint does not load."""
+            self._load_from_checkpoint(self.state.best_model_checkpoint)
+
+        def _load_from_checkpoint(self, checkpoint_path: str) -> None:
+            (restore or super()._load_from_checkpoint)(checkpoint_path)
+
+    trainer = Trainer(callbacks=[callback, *callbacks], **kwargs)
     trainer.remove_callback(PrinterCallback)
     return trainer
 

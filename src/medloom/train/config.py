@@ -53,6 +53,33 @@ class DistillConfig(BaseModel):
     temperature: float = Field(default=0.05, gt=0, description="Of both softmaxes of the KL divergence.")
 
 
+class DevConfig(BaseModel):
+    """Evaluation while training, on pairs held out of the training set."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    share: float = Field(default=0.05, gt=0, lt=1, description="Share of the pairs to hold out, group by group.")
+    most: int = Field(default=500, ge=1, description="Pairs to hold out at most.")
+    distractors: int = Field(default=500, ge=0, description="Documents of the training set to search among as well.")
+    every: int = Field(default=50, ge=1, description="Steps between evaluations; a checkpoint is written at each.")
+    patience: int | None = Field(
+        default=None, ge=1, description="Stop after this many evaluations without a new best; never if not set."
+    )
+
+
+class LoraConfig(BaseModel):
+    """Small matrices trained beside frozen weights, and added to them in the end (LoRA)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rank: int = Field(default=16, ge=1, description="Of the matrices.")
+    scale: float = Field(default=2.0, gt=0, description="What is learnt is multiplied by this (alpha over rank).")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="Of what goes into the matrices.")
+    targets: tuple[str, ...] = Field(
+        default=(), description="Names of the linear layers, such as [query, value]; all if empty."
+    )
+
+
 Above0 = Annotated[float, Field(gt=0)]
 
 
@@ -116,6 +143,26 @@ class TrainConfig(LoopConfig):
         ge=1,
         description="Texts in memory at once: GradCache, for a batch_size that does not fit; costs one more forward pass.",
     )
+    lora: LoraConfig | None = Field(default=None, description="Train small matrices only; all weights if not set.")
+    freeze_embeddings: bool = Field(default=False, description="Leave the vectors of the vocabulary as they are.")
+    gradient_checkpointing: bool = Field(
+        default=False, description="Compute activations again instead of keeping them: less memory, a third slower."
+    )
+    compile: bool = Field(default=False, description="Compile the network with torch.compile; needs a C++ compiler.")
+    piece_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        description="Tokens sent through the network at once, texts of like length together; 1,024 on a CPU and 16,384 on a "
+        "GPU if not set.",
+    )
+    dev: DevConfig | None = Field(
+        default=None,
+        description="Evaluate while training and keep the best checkpoint; the last one is kept, unevaluated, if not set.",
+    )
+    report_to: tuple[str, ...] = Field(
+        default=(),
+        description="Where to log as well: tensorboard (into the stage's folder), or another name the trainer knows.",
+    )
     max_seq_length: int = Field(
         default=128, ge=8, description="Longest text in training, in tokens; the model keeps its own."
     )
@@ -137,4 +184,6 @@ class TrainConfig(LoopConfig):
             )
         if self.batches == "mixed" and self.alpha != 1:
             raise ValueError("alpha shares batches out among sets, and batches: mixed has only one: leave one of them out")
+        if self.lora and self.freeze_embeddings:
+            raise ValueError("lora freezes the embeddings already: leave freeze_embeddings out")
         return self

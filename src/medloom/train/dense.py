@@ -1,5 +1,6 @@
 """Dense encoders: InfoNCE over in-batch and mined negatives, resumable to the same weights."""
 
+import logging
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,8 +11,10 @@ from medloom.encode.models import ModelRef, load_model
 from medloom.errors import StageError
 from medloom.identity import model_digest
 from medloom.records import TrainingRecord
+from medloom.train.adapters import Adapter
 from medloom.train.callbacks import make_callback, make_trainer
 from medloom.train.config import TrainConfig
+from medloom.train.dev import METRIC, NAME, dev_evaluator, hold_out, scores_in
 from medloom.train.judges import Judges, check_dimensions, check_sets
 from medloom.train.loop import (
     TrainResult,
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
     from medloom.train.sampling import Plan
 
 _TOKENIZER = "tokenizer.json"
+TENSORBOARD = "tensorboard"
+logger = logging.getLogger(__name__)
 
 
 def train_dense(
@@ -65,10 +70,11 @@ def train_dense(
     from transformers import set_seed
 
     from medloom.train.losses import build_loss
-    from medloom.train.packing import LengthSorted
+    from medloom.train.packing import CPU_TOKENS, GPU_TOKENS, LengthSorted
 
     records = list(records)
-    rows = rows_of(records, config.positives)
+    training, dev = hold_out(records, config.dev, seed) if config.dev else (records, [])
+    rows = rows_of(training, config.positives)
     if len(rows) < 2:
         raise StageError("train: fewer than two training pairs are left: add text, or lower guard.holdout")
     check_sets(rows, config)
@@ -81,12 +87,18 @@ def train_dense(
         set_dropout(model, config.dropout)
     if on_cpu:
         use_eager_attention(model)
+    adapter = Adapter(model, config.lora) if config.lora else None
+    if config.freeze_embeddings:
+        model[0].auto_model.get_input_embeddings().requires_grad_(False)
+    if config.compile:
+        model[0].auto_model.compile(dynamic=True)
     checkpoints = out / "checkpoints"
     precision = resolve_precision(config.precision)
     judges = Judges(rows, base, folder, checkpoints / "vectors", config)
     check_dimensions(model, judges, config)
     datasets = datasets_of_rows(rows, config.batches)
     losses: list[tuple[int, float]] = []
+    evaluator = dev_evaluator(model, dev, training, config.dev, seed) if config.dev else None
     trainer = make_trainer(
         model=model,
         args=training_arguments(
@@ -97,15 +109,32 @@ def train_dense(
             steps_of(datasets, config),
             on_cpu,
             prompts=_prompts(model, datasets) or None,
+            **_further_arguments(config),
         ),
         train_dataset=datasets,
-        loss=build_loss(LengthSorted(model), config, rows, judges.guide, judges.teachers),
+        loss=build_loss(
+            LengthSorted(model, config.piece_tokens or (CPU_TOKENS if on_cpu else GPU_TOKENS)),
+            config,
+            rows,
+            judges.guide,
+            judges.teachers,
+        ),
+        evaluator=evaluator,
         callback=make_callback(losses),
+        callbacks=_callbacks(config, out),
+        restore=adapter.restore if adapter else None,
         plan=_plan(model, records, rows, config, seed, checkpoints / "clusters"),
     )
+    start = [(0, float(evaluator(model)[f"{NAME}_cosine_ndcg@10"]))] if evaluator else []
     last = last_checkpoint(checkpoints)
     trainer.train(resume_from_checkpoint=str(last) if last else None)
+    scores = start + scores_in(trainer.state.log_history)
+    best = max(scores[1:], key=lambda scored: (scored[1], -scored[0]), default=(int(trainer.state.global_step), 0.0))
+    if start and best[1] <= start[0][1]:
+        logger.warning("train: no checkpoint scores above the base on the dev set (%.4f, base %.4f)", best[1], start[0][1])
     model.max_seq_length = own_length
+    if adapter:
+        adapter.merge()
     _save(model, out / "model", Path(base.location))
     shutil.rmtree(checkpoints, ignore_errors=True)
     return TrainResult(
@@ -115,7 +144,47 @@ def train_dense(
         losses=losses,
         precision=precision,
         sets={name: len(data) for name, data in datasets.items()},
+        dev=scores,
+        best_step=best[0],
     )
+
+
+def _further_arguments(config: TrainConfig) -> dict[str, Any]:
+    """Of the trainer, for what only some runs ask for."""
+    further: dict[str, Any] = {}
+    others = [name for name in config.report_to if name != TENSORBOARD]
+    if others:
+        further["report_to"] = others
+    if config.gradient_checkpointing:
+        further |= {"gradient_checkpointing": True, "gradient_checkpointing_kwargs": {"use_reentrant": False}}
+    if config.dev:
+        further |= {
+            "eval_strategy": "steps",
+            "eval_steps": config.dev.every,
+            "save_steps": config.dev.every,
+            "load_best_model_at_end": True,
+            "metric_for_best_model": METRIC,
+            "greater_is_better": True,
+            "restore_callback_states_from_checkpoint": True,
+        }
+    return further
+
+
+def _callbacks(config: TrainConfig, out: Path) -> list[Any]:
+    """The library's own, for what only some runs ask for."""
+    from transformers import EarlyStoppingCallback
+    from transformers.integrations import TensorBoardCallback
+
+    callbacks: list[Any] = []
+    if config.dev and config.dev.patience:
+        callbacks.append(EarlyStoppingCallback(config.dev.patience))
+    if TENSORBOARD in config.report_to:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise StageError("train.report_to: tensorboard needs its package: pip install 'medloom[tensorboard]'") from error
+        callbacks.append(TensorBoardCallback(SummaryWriter(str(out / TENSORBOARD))))  # type: ignore[no-untyped-call]
+    return callbacks
 
 
 def _plan(

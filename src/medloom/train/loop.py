@@ -26,6 +26,8 @@ class TrainResult:
         losses: Step and mean loss since the step before.
         precision: Arithmetic used.
         sets: Training pairs of each set.
+        dev: Step and score on the dev set, from step 0 (the base) on; empty without one.
+        best_step: Step of the checkpoint that was kept; the last one without a dev set.
     """
 
     hash: str
@@ -34,6 +36,8 @@ class TrainResult:
     losses: list[tuple[int, float]] = field(default_factory=list)
     precision: str = "fp32"
     sets: dict[str, int] = field(default_factory=dict)
+    dev: list[tuple[int, float]] = field(default_factory=list)
+    best_step: int = 0
 
 
 def last_checkpoint(folder: Path) -> Path | None:

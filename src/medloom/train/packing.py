@@ -13,7 +13,8 @@ from torch import Tensor, cat, nn
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-TOKENS_PER_PIECE = 1_024
+CPU_TOKENS = 1_024
+GPU_TOKENS = 16_384
 
 
 class LengthSorted(nn.Module):
@@ -24,7 +25,7 @@ class LengthSorted(nn.Module):
         tokens: Rows times width of a piece.
     """
 
-    def __init__(self, model: "SentenceTransformer", tokens: int = TOKENS_PER_PIECE) -> None:
+    def __init__(self, model: "SentenceTransformer", tokens: int = CPU_TOKENS) -> None:
         super().__init__()
         self.model = model
         self.tokens = tokens
