@@ -176,4 +176,4 @@ def test_a_killed_run_has_the_same_curves(tiny_model: Path, tmp_path: Path, monk
 def test_settings_out_of_range() -> None:
     for bad in ({"share": 0}, {"share": 1}, {"most": 0}, {"every": 0}, {"patience": 0}, {"metric": "x"}):
         with pytest.raises(ValidationError):
-            DevConfig(**bad)  # type: ignore[arg-type]
+            DevConfig(**bad)

@@ -1,8 +1,9 @@
 """The contrastive loss: the library's value and gradients wherever the library has the same loss."""
 
 import random
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -18,9 +19,6 @@ from medloom.train.losses import Guide, GuidedRankingLoss, Teacher, build_loss, 
 from medloom.train.packing import LengthSorted
 from medloom.train.pairs import Row
 from medloom.train.vectors import RowVectors, row_vectors
-
-if TYPE_CHECKING:
-    from conftest import MakeModel
 
 WORDS = ["fever", "heart", "pain", "in", "a", "child", "at", "night", "dose", "x9"]
 COUNT = 10
@@ -49,7 +47,7 @@ def model(tiny_model: Path) -> SentenceTransformer:
 
 
 @pytest.fixture(scope="module")
-def guide_path(make_model: "MakeModel") -> Path:
+def guide_path(make_model: Callable[..., Path]) -> Path:
     """Another tiny model."""
     return make_model(seed=5)
 

@@ -38,7 +38,7 @@ def test_data_sets_by_what_batches_are_drawn_from() -> None:
         ],
         "first",
     )
-    names = {batches: list(datasets_of_rows(rows, batches)) for batches in ("set", "source", "mixed")}  # type: ignore[arg-type]
+    names = {batches: list(datasets_of_rows(rows, batches)) for batches in ("set", "source", "mixed")}
     assert names == {
         "set": ["other/x/0", "own/x/0", "own/y/2"],
         "source": ["other/0", "own/0", "own/2"],

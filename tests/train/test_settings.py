@@ -66,9 +66,7 @@ def plain(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainRe
     ],
     ids=lambda settings: "-".join(settings),
 )
-def test_a_setting_changes_the_model(
-    tiny_model: Path, tmp_path: Path, plain: TrainResult, settings: dict[str, Any]
-) -> None:
+def test_a_setting_changes_the_model(tiny_model: Path, tmp_path: Path, plain: TrainResult, settings: dict[str, Any]) -> None:
     result = train(tiny_model, tmp_path, **settings)
     assert result.hash != plain.hash
     assert np.isfinite([loss for _, loss in result.losses]).all()
@@ -91,7 +89,7 @@ def test_an_anchor_holds_the_model_near_its_base(tiny_model: Path, tmp_path: Pat
 def test_a_teacher_is_learnt_from(tiny_model: Path, make_model: Callable[..., Path], tmp_path: Path) -> None:
     teacher = make_model(seed=9)
     for name, weight in (("alone", 1e-6), ("taught", 50.0)):
-        wanted = {"teacher": str(teacher), "match": "embeddings", "weight": weight}
+        wanted: dict[str, Any] = {"teacher": str(teacher), "match": "embeddings", "weight": weight}
         train(tiny_model, tmp_path / name, distill=wanted, epochs=3)
     assert drift(teacher, tmp_path / "taught" / "model") < drift(teacher, tmp_path / "alone" / "model") / 2
 
@@ -107,7 +105,13 @@ def test_a_run_killed_between_epochs_of_clusters_goes_on_the_same(
     from medloom.train import dense
     from medloom.train.callbacks import make_callback
 
-    settings = {"locality": {"batches": 1}, "batches": "mixed", "epochs": 3, "checkpoint_steps": 3, "dropout": 0.1}
+    settings: dict[str, Any] = {
+        "locality": {"batches": 1},
+        "batches": "mixed",
+        "epochs": 3,
+        "checkpoint_steps": 3,
+        "dropout": 0.1,
+    }
     unbroken = train(tiny_model, tmp_path / "unbroken", **settings)
 
     class KilledError(Exception):

@@ -65,10 +65,14 @@ def mining_models(recipe: Recipe) -> dict[str, str]:
 def training_models(recipe: Recipe) -> dict[str, str]:
     """Content hashes of the models that training starts from or asks."""
     from medloom.encode import resolve_model
-    from medloom.train import StaticConfig
+    from medloom.train import StaticConfig, TrainConfig
+    from medloom.train.judges import models_asked
 
-    named = recipe.train.teacher if isinstance(recipe.train, StaticConfig) else None
-    return base_hash(recipe) | ({"teacher": resolve_model(named, recipe.folder).hash} if named else {})
+    config = recipe.train
+    named = {"teacher": config.teacher} if isinstance(config, StaticConfig) else {}
+    if isinstance(config, TrainConfig):
+        named = models_asked(config)
+    return base_hash(recipe) | {what: resolve_model(name, recipe.folder).hash for what, name in named.items() if name}
 
 
 def train(work: Work) -> Outcome:

@@ -27,7 +27,8 @@ class Adapter:
         except ImportError as error:
             raise StageError("train.lora needs the package peft: pip install 'medloom[lora]'") from error
         model.requires_grad_(False)
-        self._network: Any = model[0].auto_model
+        network: Any = model[0].auto_model
+        self._network = network
         settings = peft.LoraConfig(
             r=config.rank,
             lora_alpha=round(config.rank * config.scale),
@@ -36,9 +37,9 @@ class Adapter:
             exclude_modules=["pooler.dense"],
         )
         try:
-            self._adapted = peft.get_peft_model(self._network, settings)
+            self._adapted = peft.get_peft_model(network, settings)
         except ValueError as error:
-            linear = (name for name, module in self._network.named_modules() if hasattr(module, "in_features"))
+            linear = (name for name, module in network.named_modules() if hasattr(module, "in_features"))
             raise StageError(
                 f"train.lora.targets: the model has no linear layers called {', '.join(config.targets)}: "
                 f"it has {', '.join(sorted({name.rpartition('.')[2] for name in linear}))}"

@@ -88,10 +88,11 @@ def train_dense(
     if on_cpu:
         use_eager_attention(model)
     adapter = Adapter(model, config.lora) if config.lora else None
+    network: Any = getattr(model[0], "auto_model", None)
     if config.freeze_embeddings:
-        model[0].auto_model.get_input_embeddings().requires_grad_(False)
+        network.get_input_embeddings().requires_grad_(False)
     if config.compile:
-        model[0].auto_model.compile(dynamic=True)
+        network.compile(dynamic=True)
     checkpoints = out / "checkpoints"
     precision = resolve_precision(config.precision)
     judges = Judges(rows, base, folder, checkpoints / "vectors", config)
@@ -173,7 +174,7 @@ def _further_arguments(config: TrainConfig) -> dict[str, Any]:
 def _callbacks(config: TrainConfig, out: Path) -> list[Any]:
     """The library's own, for what only some runs ask for."""
     from transformers import EarlyStoppingCallback
-    from transformers.integrations import TensorBoardCallback
+    from transformers.integrations.integration_utils import TensorBoardCallback
 
     callbacks: list[Any] = []
     if config.dev and config.dev.patience:

@@ -57,10 +57,10 @@ class Judges:
             self.teachers.append(Teacher(vectors_of(wanted.teacher), wanted.match, wanted.weight, wanted.temperature))
 
 
-def models_asked(config: TrainConfig) -> list[str]:
-    """Names of the models, other than the base, that training asks."""
-    names = [config.guide, config.distill.teacher if config.distill else None]
-    return [name for name in names if name and name not in (BASE, SELF)]
+def models_asked(config: TrainConfig) -> dict[str, str | None]:
+    """Names of the models, other than the base, that training asks: ``guide`` and ``teacher``; None for none."""
+    named = {"guide": config.guide, "teacher": config.distill.teacher if config.distill else None}
+    return {what: None if name in (BASE, SELF) else name for what, name in named.items()}
 
 
 def check_sets(rows: Sequence[Row], config: TrainConfig) -> None:
