@@ -1,9 +1,10 @@
 """How long it takes to index documents, what that takes on the disk, and how fast the index answers.
 
-    python benchmarks/index.py DOCS --model builtin:all-MiniLM-L6-v2 --out /tmp/idx --limit 30000
+    python benchmarks/index.py DOCS --model builtin:all-MiniLM-L6-v2 --out idx [--id FIELD] [--task FOLDER] [--limit 30000]
 
-DOCS is whatever ``medloom index`` reads. The queries are titles of the documents, so this measures speed, not quality. A run
-that was killed goes on when it is given again; its rate is then that of the last try alone.
+DOCS is whatever ``medloom index`` reads. The queries are titles of the documents, or those of a task, by which
+``medloom search eval idx --task FOLDER`` judges the index. A run that was killed goes on when it is given again; its rate is
+then that of the last try alone.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from medloom.meter import machine, measured
 from medloom.records import Document
 from medloom.search.build import Wanted, build_index
 from medloom.search.index import Index, open_index
+from medloom.sources.files import FieldMap
 from medloom.sources.opened import OpenedDocuments
 
 
@@ -31,6 +33,8 @@ def main() -> None:
     parser.add_argument("documents", type=Path)
     parser.add_argument("--model", default="builtin:all-MiniLM-L6-v2")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--id", help="Field of the documents' ids.")
+    parser.add_argument("--task", type=Path, help="Folder with queries.jsonl.")
     parser.add_argument("--limit", type=int, help="Index the first so many documents.")
     parser.add_argument("--tokens", type=int, help="Longest chunk.")
     parser.add_argument("--quantised", choices=["none", "int8", "binary"])
@@ -42,21 +46,28 @@ def main() -> None:
 
     from medloom.progress import shown_on
 
-    opened = OpenedDocuments(args.documents)
+    opened = OpenedDocuments(args.documents, FieldMap(id=args.id))
 
     def documents() -> Iterator[Document]:
         return islice(opened(), args.limit)
 
     wanted = Wanted(args.model, args.precision, tokens=args.tokens, quantised=args.quantised)
     console = Console(stderr=True)
+    computed = time.process_time()
     with shown_on(console) if console.is_terminal else nullcontext(), measured() as used:
         summary = build_index(documents(), args.out, wanted, update=True, total=args.limit)
-    titles = [d.title for d in islice(documents(), 20 * args.queries) if d.title]
-    asked = random.Random(13).sample(titles, min(args.queries, len(titles)))
+    computed = time.process_time() - computed
+    if args.task:
+        lines = (args.task / "queries.jsonl").read_text("utf-8").splitlines()
+        known = [str(json.loads(line)["text"]) for line in lines]
+    else:
+        known = [d.title for d in islice(documents(), 20 * args.queries) if d.title]
+    asked = random.Random(13).sample(known, min(args.queries, len(known)))
     with open_index(args.out) as index:
         result = {
             "machine": machine(),
             "index": asdict(summary),
+            "computing_seconds": round(computed),
             "peak_rss_mb": round(used.peak_rss_mb),
             "queries": len(asked),
             "milliseconds": latencies(index, asked),
