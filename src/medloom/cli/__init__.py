@@ -13,6 +13,7 @@ from medloom.cli.bench import bench
 from medloom.cli.clean import clean
 from medloom.cli.collect import collect, sources
 from medloom.cli.deid import deid
+from medloom.cli.distil import distil
 from medloom.cli.doctor import doctor
 from medloom.cli.generate import generate
 from medloom.cli.index import index
@@ -39,6 +40,7 @@ app.command()(deid)
 app.command()(generate)
 app.command()(mine)
 app.command("export-triplets")(export_triplets)
+app.command()(distil)
 app.command()(merge)
 app.command()(ablate)
 app.command()(index)

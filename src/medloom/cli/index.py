@@ -14,6 +14,7 @@ from medloom.errors import MedloomError
 
 if TYPE_CHECKING:
     from medloom.encode import Precision
+    from medloom.encode.token_codec import Stored
     from medloom.records import Document
     from medloom.search.build import Summary
     from medloom.search.store import Quantised
@@ -47,6 +48,12 @@ def index(
     ] = None,
     late: Annotated[
         str | None, typer.Option(help="A multi-vector model whose token vectors are kept, to re-rank by late interaction.")
+    ] = None,
+    late_stored: Annotated[
+        str | None, typer.Option(help="What the token vectors are kept as: float16, int8 or binary. [default: float16]")
+    ] = None,
+    late_pool: Annotated[
+        float | None, typer.Option(min=1, help="How many tokens of a chunk become one vector, about. [default: 1]")
     ] = None,
     precision: Annotated[str | None, typer.Option(help="auto, fp32 or bf16. [default: auto]")] = None,
     store: Annotated[
@@ -101,7 +108,17 @@ def index(
             yield from one(CountedRejects(skipped))
 
     wanted = Wanted(
-        model, _given_precision(precision), tokens, overlap, dimensions, _given_quantised(quantised), late, store, collection
+        model,
+        _given_precision(precision),
+        tokens,
+        overlap,
+        dimensions,
+        _given_quantised(quantised),
+        late,
+        store,
+        collection,
+        _given_stored(late_stored),
+        late_pool,
     )
     try:
         with shown_on(console) if console.is_terminal else nullcontext():
@@ -132,6 +149,12 @@ def _given_quantised(given: str | None) -> "Quantised | None":
     if given is None:
         return None
     return _one_of("quantised", given, ("none", "int8", "binary"))  # type: ignore[return-value]
+
+
+def _given_stored(given: str | None) -> "Stored | None":
+    if given is None:
+        return None
+    return _one_of("late-stored", given, ("float16", "int8", "binary"))  # type: ignore[return-value]
 
 
 def _total(opened: "Sequence[OpenedDocuments]") -> int | None:

@@ -12,6 +12,12 @@ from medloom.errors import ArtifactError
 from medloom.recipe import Recipe
 
 _TEMPLATE = "card.md.j2"
+_TAGS: dict[str, list[str]] = {
+    "dense": [],
+    "late-interaction": ["multi-vector", "colbert", "late-interaction"],
+    "static": ["static-embeddings"],
+}
+"""What the hub calls a kind of model, beside what it calls all."""
 
 
 def write_card(path: Path, recipe: Recipe, inputs: Mapping[str, Path]) -> None:
@@ -33,12 +39,14 @@ def write_card(path: Path, recipe: Recipe, inputs: Mapping[str, Path]) -> None:
     comparison = json.loads((inputs["evaluate"] / "comparison.json").read_text("utf-8"))
     train = notes["train"]
     base = train["base"]
+    kind = recipe.train.kind
+    kind = recipe.train.kind
     data = ModelCardData(
         language="en",
         license=base["licence"] or "other",
         library_name="sentence-transformers",
-        pipeline_tag="sentence-similarity",
-        tags=["sentence-transformers", "feature-extraction", "medical", "medloom", "mteb"],
+        pipeline_tag="feature-extraction" if kind == "late-interaction" else "sentence-similarity",
+        tags=["sentence-transformers", "feature-extraction", "medical", "medloom", "mteb", *_TAGS[kind]],
         base_model=base["hub_id"],
         model_name=recipe.name,
         eval_results=_eval_results(comparison["tasks"]),

@@ -67,6 +67,7 @@ def build_report(
         "deid": manifests["deid"].notes if "deid" in manifests else None,
         "generated": manifests["generate"].notes if "generate" in manifests else None,
         **({"merge": merged} if merged else {}),
+        **({"smoke": list(recipe.smoke)} if recipe.smoke else {}),
         "settings": recipe.settings(),
         "environment": {
             "machine": manifests["publish"].notes["machine"],
