@@ -92,6 +92,7 @@ class Recipe(BaseModel):
     )
     evaluate: EvaluateConfig = Field(default=EvaluateConfig(), description="What base and tuned model are compared on.")
     _folder: Path = PrivateAttr(default_factory=Path)
+    _smoke: tuple[str, ...] = PrivateAttr(default=())
 
     def model_post_init(self, context: Any, /) -> None:  # noqa: ANN401
         """Check what no field can check alone."""
@@ -100,11 +101,30 @@ class Recipe(BaseModel):
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice:
             raise ValueError(f"two sources are called {twice!r}: give one of them another name:")
+        if self.merge is not None and self.train.kind != "dense":
+            raise ValueError(f"merge averages dense models: a {self.train.kind} model and its base are not of one form:")
 
     @property
     def folder(self) -> Path:
         """What relative paths in the recipe are relative to."""
         return self._folder
+
+    @property
+    def smoke(self) -> tuple[str, ...]:
+        """What a smoke run replaced; empty for a real recipe."""
+        return self._smoke
+
+    def as_smoke(self, folder: Path, replaced: tuple[str, ...]) -> Self:
+        """Mark the recipe as one that only shows that another is whole.
+
+        Args:
+            folder: What relative paths are relative to.
+            replaced: What stands in for what.
+        """
+        self._folder, self._smoke = folder, replaced
+        for source in self.sources:
+            source.relative_to(folder)
+        return self
 
     @classmethod
     def load(cls, path: str | Path, overrides: Sequence[str] = ()) -> Self:
@@ -178,10 +198,11 @@ def settings_of(model: type[Settings], data: Mapping[str, Any], overrides: Seque
 
 
 def shipped_recipes() -> dict[str, Path]:
-    """The recipes that come with medloom, by name."""
+    """The recipes that come with medloom, by name; what else lies beside them (ablations) has no ``sources:``."""
     package = Path(__file__).parent
     folders = (package / "recipes", package.parents[1] / "recipes")
-    return {path.stem: path for folder in folders if folder.is_dir() for path in sorted(folder.glob("*.yaml"))}
+    files = (path for folder in folders if folder.is_dir() for path in sorted(folder.glob("*.yaml")))
+    return {path.stem: path for path in files if "\nsources:" in path.read_text("utf-8")}
 
 
 def find_recipe(name: str) -> Path:
