@@ -40,7 +40,6 @@ def write_card(path: Path, recipe: Recipe, inputs: Mapping[str, Path]) -> None:
     train = notes["train"]
     base = train["base"]
     kind = recipe.train.kind
-    kind = recipe.train.kind
     data = ModelCardData(
         language="en",
         license=base["licence"] or "other",
