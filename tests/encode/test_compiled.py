@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from medloom.encode import Encoder, choose, compiled, convert, load_encoder, resolve_model, runtimes
+from medloom.encode import Encoder, ModelRef, choose, compiled, convert, load_encoder, resolve_model, runtimes
 from medloom.encode.compiled import CompiledEncoder
 from medloom.encode.encoder import Backend, TorchEncoder
 from medloom.errors import ModelError
@@ -65,8 +65,17 @@ def test_equal_texts_are_computed_once_over_windows(converted: Any, monkeypatch:
     rows: list[int] = []
     threads: set[str] = set()
     real, read = encoder._network.run, encoder.model.read
-    monkeypatch.setattr(encoder._network, "run", lambda ids, mask: (rows.append(len(ids)), real(ids, mask))[1])
-    monkeypatch.setattr(encoder.model, "read", lambda t: (threads.add(threading.current_thread().name), read(t))[1])
+
+    def run(ids: Any, mask: Any) -> Any:
+        rows.append(len(ids))
+        return real(ids, mask)
+
+    def noted(texts: list[str]) -> Any:
+        threads.add(threading.current_thread().name)
+        return read(texts)
+
+    monkeypatch.setattr(encoder._network, "run", run)
+    monkeypatch.setattr(encoder.model, "read", noted)
     np.testing.assert_allclose(encoder.encode(texts), np.tile(expected, (3, 1)), atol=1e-6)
     assert sum(rows) == 70
     assert all(name.startswith("tokenizer") for name in threads)
@@ -83,8 +92,12 @@ def test_a_conversion_is_kept_and_a_damaged_one_made_anew(
 ) -> None:
     before = converted("openvino")
     made: list[str] = []
-    real = choose.convert
-    monkeypatch.setattr(choose, "convert", lambda ref, *rest: (made.append(ref.name), real(ref, *rest))[1])
+
+    def noted(ref: ModelRef, *rest: Any) -> Any:
+        made.append(ref.name)
+        return convert.convert(ref, *rest)
+
+    monkeypatch.setattr(choose, "convert", noted)
     converted("openvino")
     assert made == []
     (folder,) = (cache_home / "medloom" / "converted").glob(f"{before.hash[:32]}-openvino-fp32-*/")
@@ -164,7 +177,7 @@ def test_a_missing_runtime_names_its_extra(prompted_model: Path, monkeypatch: py
 
 def test_precisions_that_are_not_to_be_had(prompted_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ModelError, match="no int8 with the backend torch"):
-        load_encoder(prompted_model, "int8", "torch")  # type: ignore[call-overload]
+        load_encoder(prompted_model, "int8", "torch")
     with pytest.raises(ModelError, match="ONNX Runtime has none"):
         load_encoder(prompted_model, "bf16", "onnx")
     monkeypatch.setattr(runtimes, "computes_bf16", lambda: False)

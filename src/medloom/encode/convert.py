@@ -175,8 +175,9 @@ def _write_openvino(model: "SentenceTransformer", reader: Reader, stored: Stored
     if stored == "int8":
         import nncf
 
-        data = nncf.Dataset(list(_calibration(reader)))
-        network = nncf.quantize(network, data, model_type=nncf.ModelType.TRANSFORMER, subset_size=_CALIBRATION // _CALIBRATION_BATCH)
+        batches = list(_calibration(reader))
+        kind = nncf.ModelType.TRANSFORMER
+        network = nncf.quantize(network, nncf.Dataset(batches), model_type=kind, subset_size=len(batches))
     openvino.save_model(network, folder / MODEL_FILE["openvino"], compress_to_fp16=False)
 
 
