@@ -80,8 +80,8 @@ from transformers import TrainerCallback
 original = getattr(TrainerCallback, Watch)
 from medloom.train import callbacks
 make = callbacks.make_callback
-def wrapped(losses):
-    watch = make(losses)
+def wrapped(losses, team):
+    watch = make(losses, team)
     inner = getattr(watch, Watch)
     def dying(args, state, control, **kwargs):
         if state.global_step == kill_at:

@@ -85,8 +85,8 @@ def test_lora_resumes_and_restores_its_best(tiny_model: Path, tmp_path: Path, mo
     class KilledError(Exception):
         pass
 
-    def killing(losses: list[tuple[int, float]]) -> Any:
-        watch = make_callback(losses)
+    def killing(losses: list[tuple[int, float]], team: Any) -> Any:
+        watch = make_callback(losses, team)
 
         def on_step_end(args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             if state.global_step == 5:

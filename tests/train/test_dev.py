@@ -146,8 +146,8 @@ def test_a_killed_run_has_the_same_curves(tiny_model: Path, tmp_path: Path, monk
     class KilledError(Exception):
         pass
 
-    def killing(losses: list[tuple[int, float]]) -> Any:
-        watch = make_callback(losses)
+    def killing(losses: list[tuple[int, float]], team: Any) -> Any:
+        watch = make_callback(losses, team)
         inner = watch.on_step_end
 
         def on_step_end(args: Any, state: Any, control: Any, **kwargs: Any) -> None:

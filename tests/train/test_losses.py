@@ -199,7 +199,9 @@ def test_a_teachers_vectors(model: SentenceTransformer, guide_path: Path, tmp_pa
     theirs = library.EmbedDistillLoss(model, distance_metric="cosine").compute_loss_from_embeddings(
         embeddings, [labels[:, i] for i in range(3)]
     )
-    torch.testing.assert_close(distance(embeddings, torch.arange(COUNT), teacher), theirs, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        distance(embeddings, torch.arange(COUNT), torch.arange(COUNT), teacher), theirs, atol=1e-5, rtol=1e-4
+    )
 
 
 def test_a_teachers_margins(model: SentenceTransformer, guide_path: Path, tmp_path: Path) -> None:
@@ -210,7 +212,9 @@ def test_a_teachers_margins(model: SentenceTransformer, guide_path: Path, tmp_pa
     query, *documents = (target.encode(list(c), convert_to_tensor=True) for c in columns_of(given))
     margins = torch.stack([pairwise_cos_sim(query, documents[0]) - pairwise_cos_sim(query, d) for d in documents[1:]], dim=1)
     theirs = library.MarginMSELoss(model, similarity_fct=pairwise_cos_sim).compute_loss_from_embeddings(embeddings, margins)
-    torch.testing.assert_close(distance(embeddings, torch.arange(COUNT), teacher), theirs, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        distance(embeddings, torch.arange(COUNT), torch.arange(COUNT), teacher), theirs, atol=1e-5, rtol=1e-4
+    )
 
 
 def test_a_teachers_similarities(model: SentenceTransformer, guide_path: Path, tmp_path: Path) -> None:
@@ -224,7 +228,9 @@ def test_a_teachers_similarities(model: SentenceTransformer, guide_path: Path, t
     theirs = library.DistillKLDivLoss(model, similarity_fct=pairwise_cos_sim, temperature=0.1).compute_loss_from_embeddings(
         [embeddings[0], *turned], scores
     )
-    torch.testing.assert_close(distance(embeddings, torch.arange(COUNT), teacher), theirs, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        distance(embeddings, torch.arange(COUNT), torch.arange(COUNT), teacher), theirs, atol=1e-5, rtol=1e-4
+    )
 
 
 def test_teachers_are_added_with_their_weights(model: SentenceTransformer, guide_path: Path, tmp_path: Path) -> None:
@@ -232,7 +238,10 @@ def test_teachers_are_added_with_their_weights(model: SentenceTransformer, guide
     known = vectors(guide_path, given, tmp_path)
     teachers = [Teacher(known, "embeddings", 0.5), Teacher(known, "similarities", 2.0)]
     plain = value(guided(model, config), model, given)[0]
-    apart = [distance(embeddings_of(model, given), torch.arange(COUNT), teacher).item() for teacher in teachers]
+    apart = [
+        distance(embeddings_of(model, given), torch.arange(COUNT), torch.arange(COUNT), teacher).item()
+        for teacher in teachers
+    ]
     both = value(guided(model, config, teachers=teachers), model, given)
     assert both[0] == pytest.approx(plain + 0.5 * apart[0] + 2.0 * apart[1], abs=1e-5)
     assert_same(value(guided(model, config, teachers=teachers, mini_batch=4), model, given), both)

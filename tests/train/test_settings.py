@@ -117,8 +117,8 @@ def test_a_run_killed_between_epochs_of_clusters_goes_on_the_same(
     class KilledError(Exception):
         pass
 
-    def killing(losses: list[tuple[int, float]]) -> Any:
-        watch = make_callback(losses)
+    def killing(losses: list[tuple[int, float]], team: Any) -> Any:
+        watch = make_callback(losses, team)
         inner = watch.on_step_end
 
         def on_step_end(args: Any, state: Any, control: Any, **kwargs: Any) -> None:

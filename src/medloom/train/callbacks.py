@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from medloom.errors import StageError
 from medloom.progress import bar
+from medloom.train.team import Team
 
 if TYPE_CHECKING:
     from medloom.train.sampling import Plan
 
 COMPLETE = "complete"
+ALONE = Team()
 
 
 def make_trainer(
@@ -33,7 +35,7 @@ def make_trainer(
         kwargs: Its own arguments.
     """
     from sentence_transformers import SentenceTransformerTrainer
-    from transformers import PrinterCallback
+    from transformers import PrinterCallback, TrainerCallback
 
     base: Any = kind or SentenceTransformerTrainer
 
@@ -45,7 +47,10 @@ def make_trainer(
             return plan.of_set(dataset, **settings) if plan else super().get_batch_sampler(dataset, **settings)
 
         def get_multi_dataset_batch_sampler(self, dataset: Any, **settings: Any) -> Any:  # noqa: ANN401
-            return plan.of_all(dataset, **settings) if plan else super().get_multi_dataset_batch_sampler(dataset, **settings)
+            if plan is None:
+                return super().get_multi_dataset_batch_sampler(dataset, **settings)
+            self.pair_sampler = plan.of_all(dataset, **settings)
+            return self.pair_sampler
 
         def _load_best_model(self) -> None:
             """As the library does it, but for its silence when the checkpoint does not load."""
@@ -54,12 +59,19 @@ def make_trainer(
         def _load_from_checkpoint(self, checkpoint_path: str) -> None:
             (restore or super()._load_from_checkpoint)(checkpoint_path)
 
-    trainer = Trainer(callbacks=[callback, *callbacks], **kwargs)
+    class Epochs(TrainerCallback):  # type: ignore[misc, unused-ignore]
+        """Tells the sampler which epoch a resumed run of several processes is in: the library does not reach it there."""
+
+        def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ANN401
+            if plan is not None:
+                trainer.pair_sampler.set_epoch(int(state.epoch + 1e-6))
+
+    trainer = Trainer(callbacks=[callback, Epochs(), *callbacks], **kwargs)
     trainer.remove_callback(PrinterCallback)
     return trainer
 
 
-def make_callback(losses: list[tuple[int, float]]) -> Any:  # noqa: ANN401
+def make_callback(losses: list[tuple[int, float]], team: Team = ALONE) -> Any:  # noqa: ANN401
     """A trainer callback.
 
     It shows progress, keeps the losses, stops at the first loss that is not a number, and marks each checkpoint once all
@@ -67,6 +79,7 @@ def make_callback(losses: list[tuple[int, float]]) -> Any:  # noqa: ANN401
 
     Args:
         losses: Filled with (step, loss), from the start of training even when resumed.
+        team: The processes that train.
     """
     from transformers import TrainerCallback
 
@@ -95,7 +108,9 @@ def make_callback(losses: list[tuple[int, float]]) -> Any:  # noqa: ANN401
                 losses.append((int(state.global_step), loss))
 
         def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ANN401
-            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
+            team.wait()
+            if team.rank == 0:
+                (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
 
         def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ANN401
             self._bar.__exit__(None, None, None)

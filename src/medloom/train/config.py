@@ -163,6 +163,11 @@ class TrainConfig(LoopConfig):
         default=(),
         description="Where to log as well: tensorboard (into the stage's folder), or another name the trainer knows.",
     )
+    processes: int = Field(
+        default=1,
+        ge=1,
+        description="Processes on this machine, one a GPU, that share each batch; for several machines, torchrun.",
+    )
     max_seq_length: int = Field(
         default=128, ge=8, description="Longest text in training, in tokens; the model keeps its own."
     )
@@ -173,7 +178,7 @@ class TrainConfig(LoopConfig):
     @model_validator(mode="after")
     def _fitting(self) -> "TrainConfig":
         """Refuse settings that do not go together."""
-        if self.guide is None and {"margin", "margin_of"} & self.model_fields_set:
+        if self.guide is None and (self.margin, self.margin_of) != (0, "absolute"):
             raise ValueError("margin and margin_of need a guide: set train.guide to self, base or a model")
         if len(set(self.matryoshka)) < len(self.matryoshka) or any(d < 1 for d in self.matryoshka):
             raise ValueError("matryoshka: give each dimension once, all of them 1 or more")
@@ -184,6 +189,8 @@ class TrainConfig(LoopConfig):
             )
         if self.batches == "mixed" and self.alpha != 1:
             raise ValueError("alpha shares batches out among sets, and batches: mixed has only one: leave one of them out")
+        if self.batch_size % self.processes:
+            raise ValueError(f"batch_size ({self.batch_size}) must be a multiple of processes ({self.processes})")
         if self.lora and self.freeze_embeddings:
             raise ValueError("lora freezes the embeddings already: leave freeze_embeddings out")
         return self

@@ -15,7 +15,7 @@ from medloom.train.adapters import Adapter
 from medloom.train.callbacks import make_callback, make_trainer
 from medloom.train.config import TrainConfig
 from medloom.train.dev import METRIC, NAME, dev_evaluator, hold_out, scores_in
-from medloom.train.judges import Judges, check_dimensions, check_sets
+from medloom.train.judges import Judges, check_dimensions, check_rows
 from medloom.train.loop import (
     TrainResult,
     last_checkpoint,
@@ -26,6 +26,7 @@ from medloom.train.loop import (
     use_eager_attention,
 )
 from medloom.train.pairs import ROW, Row, datasets_of_rows, keys_of, rows_of
+from medloom.train.team import Team
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -52,7 +53,7 @@ def train_dense(
     sentence-transformers' MultipleNegativesRankingLoss computes it, and what the settings add to it. A batch holds pairs of
     one set (one kind of one source) and no text twice, unless the settings say otherwise. Checkpoints lie in
     ``out/checkpoints`` until training ends; a later call with the same arguments goes on from the last whole one and ends
-    with the same weights.
+    with the same weights. Processes started by ``torchrun`` share each batch, and the first of them writes the files.
 
     Args:
         records: Pairs with or without negatives.
@@ -69,33 +70,23 @@ def train_dense(
     """
     from transformers import set_seed
 
+    from medloom.train.launch import train_in_processes
     from medloom.train.losses import build_loss
     from medloom.train.packing import CPU_TOKENS, GPU_TOKENS, LengthSorted
 
+    team = Team.joined()
+    if config.processes > 1 and team.size == 1:
+        return train_in_processes(records, base, out, config, seed, folder)
     records = list(records)
     training, dev = hold_out(records, config.dev, seed) if config.dev else (records, [])
     rows = rows_of(training, config.positives)
-    if len(rows) < 2:
-        raise StageError("train: fewer than two training pairs are left: add text, or lower guard.holdout")
-    check_sets(rows, config)
+    check_rows(rows, config, team)
     set_seed(seed)
-    model = load_model(base)
-    own_length = model.max_seq_length
-    model.max_seq_length = min(config.max_seq_length, own_length or config.max_seq_length)
+    model, adapter, own_length = _prepared(base, config)
     on_cpu = model.device.type == "cpu"
-    if config.dropout is not None:
-        set_dropout(model, config.dropout)
-    if on_cpu:
-        use_eager_attention(model)
-    adapter = Adapter(model, config.lora) if config.lora else None
-    network: Any = getattr(model[0], "auto_model", None)
-    if config.freeze_embeddings:
-        network.get_input_embeddings().requires_grad_(False)
-    if config.compile:
-        network.compile(dynamic=True)
     checkpoints = out / "checkpoints"
     precision = resolve_precision(config.precision)
-    judges = Judges(rows, base, folder, checkpoints / "vectors", config)
+    judges = team.first_then_all(lambda: Judges(rows, base, folder, checkpoints / "vectors", config))
     check_dimensions(model, judges, config)
     datasets = datasets_of_rows(rows, config.batches)
     losses: list[tuple[int, float]] = []
@@ -110,24 +101,29 @@ def train_dense(
             steps_of(datasets, config),
             on_cpu,
             prompts=_prompts(model, datasets) or None,
+            per_device_train_batch_size=config.batch_size // team.size,
+            ddp_broadcast_buffers=False,
             **_further_arguments(config),
         ),
         train_dataset=datasets,
         loss=build_loss(
-            LengthSorted(model, config.piece_tokens or (CPU_TOKENS if on_cpu else GPU_TOKENS)),
+            model
+            if config.mini_batch and team.size > 1
+            else LengthSorted(model, config.piece_tokens or (CPU_TOKENS if on_cpu else GPU_TOKENS)),
             config,
             rows,
             judges.guide,
             judges.teachers,
+            gather=team.size > 1,
         ),
         evaluator=evaluator,
-        callback=make_callback(losses),
-        callbacks=_callbacks(config, out),
+        callback=make_callback(losses, team),
+        callbacks=_callbacks(config, out, team),
         restore=adapter.restore if adapter else None,
-        plan=_plan(model, records, rows, config, seed, checkpoints / "clusters"),
+        plan=_plan(model, records, rows, config, seed, checkpoints / "clusters", team),
     )
     start = [(0, float(evaluator(model)[f"{NAME}_cosine_ndcg@10"]))] if evaluator else []
-    last = last_checkpoint(checkpoints)
+    last = team.shared(lambda: last_checkpoint(checkpoints))
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     scores = start + scores_in(trainer.state.log_history)
     best = max(scores[1:], key=lambda scored: (scored[1], -scored[0]), default=(int(trainer.state.global_step), 0.0))
@@ -136,10 +132,11 @@ def train_dense(
     model.max_seq_length = own_length
     if adapter:
         adapter.merge()
-    _save(model, out / "model", Path(base.location))
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    if team.rank == 0:
+        _save(model, out / "model", Path(base.location))
+        shutil.rmtree(checkpoints, ignore_errors=True)
     return TrainResult(
-        hash=model_digest(out / "model"),
+        hash=team.shared(lambda: model_digest(out / "model")),
         steps=int(trainer.state.global_step),
         resumed_from=step_of(last) if last else 0,
         losses=losses,
@@ -148,6 +145,24 @@ def train_dense(
         dev=scores,
         best_step=best[0],
     )
+
+
+def _prepared(base: ModelRef, config: TrainConfig) -> "tuple[SentenceTransformer, Adapter | None, int | None]":
+    """The model as it is trained, its adapter, and how long its texts may be otherwise."""
+    model = load_model(base)
+    own_length = model.max_seq_length
+    model.max_seq_length = min(config.max_seq_length, own_length or config.max_seq_length)
+    if config.dropout is not None:
+        set_dropout(model, config.dropout)
+    if model.device.type == "cpu":
+        use_eager_attention(model)
+    adapter = Adapter(model, config.lora) if config.lora else None
+    network: Any = getattr(model[0], "auto_model", None)
+    if config.freeze_embeddings:
+        network.get_input_embeddings().requires_grad_(False)
+    if config.compile:
+        network.compile(dynamic=True)
+    return model, adapter, own_length
 
 
 def _further_arguments(config: TrainConfig) -> dict[str, Any]:
@@ -171,7 +186,7 @@ def _further_arguments(config: TrainConfig) -> dict[str, Any]:
     return further
 
 
-def _callbacks(config: TrainConfig, out: Path) -> list[Any]:
+def _callbacks(config: TrainConfig, out: Path, team: Team) -> list[Any]:
     """The library's own, for what only some runs ask for."""
     from transformers import EarlyStoppingCallback
     from transformers.integrations.integration_utils import TensorBoardCallback
@@ -179,7 +194,7 @@ def _callbacks(config: TrainConfig, out: Path) -> list[Any]:
     callbacks: list[Any] = []
     if config.dev and config.dev.patience:
         callbacks.append(EarlyStoppingCallback(config.dev.patience))
-    if TENSORBOARD in config.report_to:
+    if TENSORBOARD in config.report_to and team.rank == 0:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
@@ -195,6 +210,7 @@ def _plan(
     config: TrainConfig,
     seed: int,
     folder: Path,
+    team: Team,
 ) -> "Plan":
     """How rows become batches."""
     from medloom.train.locality import Clusters
@@ -211,8 +227,8 @@ def _plan(
     clusters = None
     if config.locality:
         queries = [row.query for row in rows]
-        clusters = Clusters(queries, encode, config.locality, config.batch_size, seed, folder, lambda make: make())
-    return Plan(keys_of(rows, records, config.apart), config.alpha, clusters)
+        clusters = Clusters(queries, encode, config.locality, config.batch_size, seed, folder, team.shared)
+    return Plan(keys_of(rows, records, config.apart), config.alpha, clusters, team.size)
 
 
 def _prompts(model: "SentenceTransformer", datasets: "dict[str, Dataset]") -> dict[str, str]:

@@ -8,6 +8,7 @@ from medloom.encode.models import ModelRef, resolve_model
 from medloom.errors import StageError
 from medloom.train.config import TrainConfig
 from medloom.train.pairs import Row
+from medloom.train.team import Team
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -63,12 +64,18 @@ def models_asked(config: TrainConfig) -> dict[str, str | None]:
     return {what: None if name in (BASE, SELF) else name for what, name in named.items()}
 
 
-def check_sets(rows: Sequence[Row], config: TrainConfig) -> None:
-    """Refuse settings that do not fit the training set.
+def check_rows(rows: Sequence[Row], config: TrainConfig, team: Team) -> None:
+    """Refuse a training set that is too small, and settings that do not fit it or the number of processes.
 
     Raises:
         StageError: They do not.
     """
+    if len(rows) < 2:
+        raise StageError("train: fewer than two training pairs are left: add text, or lower guard.holdout")
+    if config.batch_size % team.size:
+        raise StageError(
+            f"train.batch_size ({config.batch_size}) is shared by {team.size} processes: give a multiple of {team.size}"
+        )
     sets = {row.task for row in rows} | {row.source for row in rows}
     unknown = sorted(config.temperatures.keys() - sets)
     if unknown:

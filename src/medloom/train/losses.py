@@ -22,6 +22,8 @@ from medloom.train.pairs import Row
 from medloom.train.vectors import RowVectors
 
 if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
     from medloom.train.packing import LengthSorted
 
 Direction = Literal["query_to_doc", "query_to_query", "doc_to_query", "doc_to_doc"]
@@ -78,7 +80,7 @@ class GuidedRankingLoss(CachedLossMixin, nn.Module):
 
     def __init__(
         self,
-        model: "LengthSorted",
+        model: "LengthSorted | SentenceTransformer",
         temperatures: Tensor,
         directions: Sequence[Direction] = ("query_to_doc",),
         guide: Guide | None = None,
@@ -113,29 +115,29 @@ class GuidedRankingLoss(CachedLossMixin, nn.Module):
     ) -> Tensor:
         """The loss from embeddings in pieces; see CachedLossMixin."""
         assert labels is not None
-        embeddings = [torch.cat(pieces) for pieces in reps]
-        loss = self._contrastive(embeddings, labels)
+        embeddings, everyone, offset = [torch.cat(pieces) for pieces in reps], labels, 0
+        if self.gather:
+            embeddings, everyone = [all_gather_with_grad(column) for column in embeddings], all_gather(labels)
+            offset = get_rank() * len(labels)
+        local = torch.arange(offset, offset + len(labels), device=labels.device)
+        loss = self._contrastive(embeddings, everyone, local)
         for teacher in self.teachers:
             if teacher.match != "embeddings" or embeddings[0].shape[-1] == self.dimensions:
-                loss = loss + teacher.weight * distance(embeddings, labels, teacher)
+                loss = loss + teacher.weight * distance(embeddings, everyone, local, teacher)
         if with_backward:
             loss.backward()  # type: ignore[no-untyped-call]
             return loss.detach()
         return loss
 
-    def _contrastive(self, embeddings: list[Tensor], labels: Tensor) -> Tensor:
-        batch = len(labels)
-        offset = get_rank() * batch if self.gather else 0
-        local = torch.arange(offset, offset + batch, device=labels.device)
-        everyone = all_gather(labels) if self.gather else labels
-        scores = self._scores([all_gather_with_grad(e) for e in embeddings] if self.gather else embeddings, local)
+    def _contrastive(self, embeddings: list[Tensor], labels: Tensor, local: Tensor) -> Tensor:
+        scores = self._scores(embeddings, local)
         if self.guide:
             with torch.no_grad():
                 vectors = self.guide.vectors
-                seen = scores if vectors is None else self._scores(vectors.take(everyone, len(embeddings)), local)
+                seen = scores if vectors is None else self._scores(vectors.take(labels, len(embeddings)), local)
                 left_out = false_negatives(seen, local, self.guide)
             scores = {name: matrix.masked_fill(left_out[name], -torch.inf) for name, matrix in scores.items()}
-        scale = 1 / self.temperatures.to(labels.device)[labels]
+        scale = 1 / self.temperatures.to(labels.device)[labels[local]]
         logits = {name: matrix * scale[:, None] for name, matrix in scores.items()}
         right = logits["query_to_doc"].gather(1, local[:, None])[:, 0]
         return (torch.logsumexp(torch.cat(list(logits.values()), dim=1), dim=1) - right).mean()
@@ -178,29 +180,30 @@ def false_negatives(scores: dict[str, Tensor], local: Tensor, guide: Guide) -> d
     return found
 
 
-def distance(embeddings: list[Tensor], labels: Tensor, teacher: Teacher) -> Tensor:
+def distance(embeddings: list[Tensor], labels: Tensor, local: Tensor, teacher: Teacher) -> Tensor:
     """How far a batch is from what a teacher says of it, a scalar.
 
     Args:
         embeddings: Of queries, positives, and each column of negatives: shape (batch, d) each.
         labels: Numbers of the rows.
+        local: Which of them are this process's own.
         teacher: What it says.
     """
     wanted = teacher.vectors.take(labels, len(embeddings))
     unused = nn.Identity()
     if teacher.match == "embeddings":
         match = EmbedDistillLoss(unused, distance_metric="cosine")  # type: ignore[arg-type]
-        return match.compute_loss_from_embeddings(embeddings, wanted)
+        return match.compute_loss_from_embeddings([e[local] for e in embeddings], [w[local] for w in wanted])
     if teacher.match == "margins":
         margins = MarginMSELoss(unused, similarity_fct=pairwise_cos_sim)  # type: ignore[arg-type]
         right = torch.stack([pairwise_cos_sim(wanted[0], documents) for documents in wanted[1:]], dim=1)
-        return margins.compute_loss_from_embeddings(embeddings, right)
-    student, target = (cos_sim(v[0], torch.cat(v[1:])) / teacher.temperature for v in (embeddings, wanted))
+        return margins.compute_loss_from_embeddings([e[local] for e in embeddings], right[local])
+    student, target = (cos_sim(v[0][local], torch.cat(v[1:])) / teacher.temperature for v in (embeddings, wanted))
     return nn.functional.kl_div(student.log_softmax(1), target.softmax(1), reduction="batchmean") * teacher.temperature**2
 
 
 def build_loss(
-    model: "LengthSorted",
+    model: "LengthSorted | SentenceTransformer",
     config: TrainConfig,
     rows: Sequence[Row],
     guide: Guide | None = None,

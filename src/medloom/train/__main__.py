@@ -1,0 +1,8 @@
+"""One process of a training run: ``torchrun --nproc-per-node 8 -m medloom.train RUN/job/job.json``."""
+
+import sys
+from pathlib import Path
+
+from medloom.train.launch import work
+
+work(Path(sys.argv[1]))
