@@ -14,7 +14,7 @@ from medloom.encode.encoder import TorchEncoder
 from medloom.errors import MedloomError
 
 TEXTS = [
-    f"{word} with dyspnoea at night. A rash of the {part}."
+    f"{word} with dyspnoea in the night. A rash of the {part}."
     for word in ("fever", "cough", "pain")
     for part in ("skin", "head")
 ]
@@ -42,13 +42,13 @@ def test_a_student_without_and_with_texts(tiny_model: Path, tmp_path: Path) -> N
     assert found["fitted"]["texts"] == 5, "each sentence once"
     assert found["fitted"]["tokens"] == found["plain"]["tokens"] + 1, "dyspnoea"
     assert found["plain"]["bytes"] == sum(path.stat().st_size for path in (tmp_path / "plain").rglob("*.safetensors"))
-    teacher = load_encoder(tiny_model).encode(TEXTS)
-    near = {
-        name: float(np.abs(vectors @ vectors.T - teacher @ teacher.T).mean())
-        for name in found
-        if (vectors := load_encoder(tmp_path / name).encode(TEXTS)).any()
-    }
-    assert near["fitted"] < near["plain"]
+    sentences = sorted({f"{part}." for text in TEXTS for part in text.rstrip(".").split(". ")})
+    errors = {}
+    wanted = load_encoder(tiny_model).encode(sentences)
+    for name in found:
+        given = load_encoder(tmp_path / name).encode(sentences)
+        errors[name] = float(np.square(given @ given.T - wanted @ wanted.T).sum())
+    assert errors["fitted"] < errors["plain"]
 
 
 def test_a_killed_command_asks_the_teacher_only_what_it_has_not_read(
