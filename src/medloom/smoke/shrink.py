@@ -19,7 +19,7 @@ _DIMENSIONS = 384
 _PACKAGED = {"hpo": "obo", "icd10cm": "path", "hpo_diseases": "annotations", "mesh_diseases": "", "drug_names": ""}
 
 _MOST: dict[str, dict[str, float]] = {
-    "guard": {"max_per_kind": PAIRS},
+    "guard": {"max_per_kind": PAIRS, "workers": 1},
     "negatives": {"per_query": 2, "depth": 16},
     "generate": {"limit": DOCUMENTS, "max_words": 200},
     "train": {"epochs": 1.0, "batch_size": 16, "max_seq_length": 64, "mini_batch": 8, "rows_at_once": 8, "words": 500},
