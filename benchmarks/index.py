@@ -39,6 +39,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, help="Longest chunk.")
     parser.add_argument("--quantised", choices=["none", "int8", "binary"])
     parser.add_argument("--precision", choices=["auto", "fp32", "bf16"], default="auto")
+    parser.add_argument("--backend", choices=["torch", "openvino", "onnx", "auto"], default="torch")
     parser.add_argument("--queries", type=int, default=200)
     args = parser.parse_args()
 
@@ -51,7 +52,7 @@ def main() -> None:
     def documents() -> Iterator[Document]:
         return islice(opened(), args.limit)
 
-    wanted = Wanted(args.model, args.precision, tokens=args.tokens, quantised=args.quantised)
+    wanted = Wanted(args.model, args.precision, tokens=args.tokens, quantised=args.quantised, backend=args.backend)
     console = Console(stderr=True)
     computed = time.process_time()
     with shown_on(console) if console.is_terminal else nullcontext(), measured() as used:

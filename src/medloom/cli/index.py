@@ -56,6 +56,12 @@ def index(
         float | None, typer.Option(min=1, help="How many tokens of a chunk become one vector, about. [default: 1]")
     ] = None,
     precision: Annotated[str | None, typer.Option(help="auto, fp32 or bf16. [default: auto]")] = None,
+    backend: Annotated[
+        Literal["torch", "openvino", "onnx", "auto"],
+        typer.Option(
+            help="What computes the vectors; auto takes the fastest of those installed, once the model is converted."
+        ),
+    ] = "torch",
     store: Annotated[
         str | None,
         typer.Option(help="Address of a Qdrant cluster to keep the chunks in, not --out; its key is in QDRANT_API_KEY."),
@@ -119,6 +125,7 @@ def index(
         collection,
         _given_stored(late_stored),
         late_pool,
+        backend,
     )
     try:
         with shown_on(console) if console.is_terminal else nullcontext():

@@ -9,6 +9,7 @@ import typer
 from medloom.errors import MedloomError
 
 Precision = Literal["auto", "fp32", "bf16"]
+Backend = Literal["torch", "openvino", "onnx", "auto"]
 
 
 def serve(
@@ -32,6 +33,10 @@ def serve(
     precision: Annotated[
         Precision, typer.Option(help="Of the arithmetic; auto takes bf16 where the processor computes in it.")
     ] = "fp32",
+    backend: Annotated[
+        Backend,
+        typer.Option(help="What computes embeddings; auto takes the fastest of those installed (extras openvino, onnx)."),
+    ] = "auto",
     access_log: Annotated[
         bool, typer.Option("--access-log/--no-access-log", help="Log each request: method, route, status, time; never text.")
     ] = True,
@@ -57,13 +62,13 @@ def serve(
     logging.getLogger("medloom.serve").setLevel(logging.INFO)
     logging.getLogger("medloom.serve.access").setLevel(logging.INFO if access_log else logging.WARNING)
     if not index:
-        run_server(load_models(model or [], reranker or [], precision), settings, keys)
+        run_server(load_models(model or [], reranker or [], precision, backend), settings, keys)
         return
     from medloom.serve.indexes import models_of, open_indexes
     from medloom.serve.search import search_router
     from medloom.serve.static import PUBLIC, page_router
 
-    models = load_models(model or models_of(index), reranker or [], precision)
+    models = load_models(model or models_of(index), reranker or [], precision, backend)
     indexes = open_indexes(index, models)
     try:
         run_server(models, settings, keys, [search_router(indexes), page_router()], PUBLIC)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from medloom.artifacts import disk_errors
 from medloom.encode import Encoder, Precision, load_encoder
+from medloom.encode.encoder import Backend
 from medloom.encode.multivector import TokenEncoder, load_multivector
 from medloom.encode.token_codec import Stored
 from medloom.errors import RunLockedError, SearchError
@@ -60,6 +61,7 @@ class Wanted:
         collection: Name in the cluster; that of the index's folder if not given.
         late_stored: What the vectors of tokens are kept as.
         late_pool: How many tokens of a chunk become one vector, about.
+        backend: What computes the vectors, which are the same but for rounding.
     """
 
     model: str | Path | Encoder | None = None
@@ -73,6 +75,7 @@ class Wanted:
     collection: str | None = None
     late_stored: Stored | None = None
     late_pool: float | None = None
+    backend: Backend = "torch"
 
 
 @dataclass(frozen=True)
@@ -298,7 +301,7 @@ def _encoders(state: IndexState | None, wanted: Wanted) -> tuple[Encoder, TokenE
     """
     model = wanted.model if state is None or wanted.model is not None else state.settings.model
     precision = state.settings.precision if state else wanted.precision or "auto"
-    encoder = load_encoder(model, precision) if isinstance(model, str | Path) else model
+    encoder = load_encoder(model, precision, wanted.backend) if isinstance(model, str | Path) else model
     if encoder is None:
         raise SearchError("a new index needs a model: give --model")
     name = state.settings.late if state else wanted.late

@@ -33,7 +33,7 @@ class ServeSettings(BaseModel):
     timeout_seconds: float = Field(60.0, gt=0, description="Seconds until a request is given up and answered 504.")
     drain_seconds: float = Field(30.0, ge=0, description="Seconds that requests in work have to end after SIGTERM.")
     threads: int | None = Field(
-        None, ge=1, description="Threads of the arithmetic; what the processor's cores allow if none."
+        None, ge=1, description="Threads of torch's arithmetic; as many as there are cores if none, as other backends take."
     )
 
     @property

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from medloom.encode import Precision, load_encoder
+from medloom.encode.encoder import Backend
 from medloom.encode.models import BUILTIN, hub_model, read_length
 from medloom.serve.batcher import Turns
 from medloom.serve.config import ServeSettings
@@ -114,7 +115,9 @@ class Models:
         _LOG.info("all models are warm")
 
 
-def load_models(models: Sequence[str], rerankers: Sequence[str] = (), precision: Precision = "fp32") -> Models:
+def load_models(
+    models: Sequence[str], rerankers: Sequence[str] = (), precision: Precision = "fp32", backend: Backend = "torch"
+) -> Models:
     """Load models for serving.
 
     Args:
@@ -122,19 +125,21 @@ def load_models(models: Sequence[str], rerankers: Sequence[str] = (), precision:
             follows ``builtin:``, the folder's name, or the hub id.
         rerankers: Cross-encoders and late-interaction models: folders or hub ids.
         precision: Of the arithmetic of dense and late-interaction models.
+        backend: What computes dense models; see :func:`~medloom.encode.load_encoder`.
 
     Raises:
         ModelError: A model is missing, damaged, unsafe to load, or of another kind.
         ServeError: There is no model, or two have one name.
     """
     return Models(
-        [_load_dense(*_split(one), precision) for one in models],
+        [_load_dense(*_split(one), precision, backend) for one in models],
         [_load_reranker(*_split(one), precision) for one in rerankers],
     )
 
 
-def _load_dense(name: str, model: str, precision: Precision) -> DenseModel:
-    encoder = load_encoder(model, precision)
+def _load_dense(name: str, model: str, precision: Precision, backend: Backend) -> DenseModel:
+    encoder = load_encoder(model, precision, backend)
+    _LOG.info("model %s: %s", name, encoder.choice or f"{encoder.backend} {encoder.precision}")
     return DenseModel(name, encoder, _counter(encoder.model))
 
 

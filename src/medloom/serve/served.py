@@ -1,19 +1,17 @@
 """A model that is served: its own queue, its own thread."""
 
 import asyncio
-import os
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+from medloom.encode.cores import usable_cores
 from medloom.serve.batcher import Batcher, Turns
 from medloom.serve.config import ServeSettings
 from medloom.serve.metrics import Metrics
 from medloom.serve.tokens import TokenCounter
 
 _CHARS_AT_ONCE = 4_096
-_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _WORDS = "no evidence of acute disease "
 
 
@@ -92,20 +90,6 @@ class Served:
     def samples(self) -> list[str]:
         """A short text, and one as long as the model reads."""
         return ["fever", _WORDS * (self.counter.longest // 5 + 1)]
-
-
-def usable_cores() -> int:
-    """Cores that this process may use: those it is bound to, within a container's quota, each physical core once."""
-    import psutil
-
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    cores = min(cores, psutil.cpu_count(logical=False) or cores)
-    try:
-        quota, period = _QUOTA.read_text("ascii").split()
-        allowed = cores if quota == "max" else round(int(quota) / int(period))
-    except (OSError, ValueError):
-        allowed = cores
-    return max(1, min(cores, allowed))
 
 
 def set_threads(threads: int) -> None:
