@@ -65,7 +65,12 @@ def train(base: Path, out: Path, **settings: Any) -> TrainResult:
 
 
 def test_a_run_of_two_processes_is_the_run_of_one(tiny_model: Path, tmp_path: Path) -> None:
-    settings = {"dev": {"share": 0.5, "most": 4, "every": 4}, "locality": {"batches": 1}, "batches": "mixed", "guide": "base"}
+    settings = {
+        "dev": {"share": 0.5, "most": 4, "every": 4},
+        "locality": {"batches": 1},
+        "batches": "mixed",
+        "guide": "base",
+    }
     one = train(tiny_model, tmp_path / "one", **settings)
     two = train(tiny_model, tmp_path / "two", processes=2, **settings)
     assert two.steps == one.steps
@@ -75,7 +80,7 @@ def test_a_run_of_two_processes_is_the_run_of_one(tiny_model: Path, tmp_path: Pa
     texts = [f"{part} pain" for part in PARTS]
     a, b = (load_encoder(tmp_path / name / "model").encode(texts) for name in ("one", "two"))
     assert (a * b).sum(axis=1).min() > 0.9999
-    assert {p.name for p in (tmp_path / "two").iterdir()} == {"model", "job"}
+    assert [p.name for p in (tmp_path / "two").iterdir()] == ["model"]
 
 
 def test_what_goes_wrong_in_a_process_is_said(tiny_model: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""One process of a training run: ``torchrun --nproc-per-node 8 -m medloom.train RUN/job/job.json``."""
+"""One process of a training run: ``torchrun --nproc-per-node 8 -m medloom.train JOB.json``."""
 
 import sys
 from pathlib import Path

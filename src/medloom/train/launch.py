@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from medloom.artifacts import read_table, write_json, write_table
-from medloom.encode.models import ModelRef
+from medloom.encode.models import ModelRef, resolve_model
 from medloom.errors import MedloomError, StageError
 from medloom.records import TrainingRecord
 from medloom.train.config import TrainConfig
@@ -27,11 +28,11 @@ class Job(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     pairs: Path = Field(description="Table of training records.")
-    base: dict[str, Any] = Field(description="The model to start from, resolved.")
+    base: str | dict[str, Any] = Field(description="The model to start from: as in a recipe, or resolved.")
     out: Path = Field(description="Folder of the stage.")
     seed: int = Field(description="Seeds data order and dropout.")
-    folder: Path | None = Field(description="What the paths of guide and teacher are relative to.")
-    train: TrainConfig = Field(description="Settings.")
+    folder: Path | None = Field(default=None, description="What the paths of guide and teacher are relative to.")
+    train: TrainConfig = Field(default=TrainConfig(), description="Settings.")
 
 
 def train_in_processes(
@@ -76,6 +77,7 @@ def train_in_processes(
             "the same command again; it goes on from the last checkpoint"
         )
     result = json.loads((told / RESULT).read_text("utf-8"))
+    shutil.rmtree(told)
     for name in ("losses", "dev"):
         result[name] = [(int(step), float(value)) for step, value in result[name]]
     return TrainResult(**result)
@@ -89,9 +91,8 @@ def work(path: Path) -> None:
     job = Job.model_validate_json(path.read_text("utf-8"))
     team = Team.joined()
     try:
-        result = train_dense(
-            read_table(job.pairs, TrainingRecord), ModelRef(**job.base), job.out, job.train, job.seed, job.folder
-        )
+        base = resolve_model(job.base, job.folder) if isinstance(job.base, str) else ModelRef(**job.base)
+        result = train_dense(read_table(job.pairs, TrainingRecord), base, job.out, job.train, job.seed, job.folder)
     except MedloomError as error:
         path.with_name(ERROR).write_text(str(error), "utf-8")
         raise
