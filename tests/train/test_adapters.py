@@ -143,6 +143,14 @@ def test_the_curve_is_written_for_tensorboard(tiny_model: Path, tmp_path: Path) 
     assert [e.value for e in written.Scalars("eval/dev_cosine_ndcg@10")] == pytest.approx([s for _, s in result.dev[1:]])
 
 
+def test_a_tracker_that_is_not_there(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("medloom.train.dense.find_spec", lambda name: None)
+    with pytest.raises(StageError, match="the package comet-ml is not installed"):
+        train(tiny_model, tmp_path, report_to=["comet_ml"])
+    with pytest.raises(ValidationError, match="'tensorboard', 'clearml'"):
+        TrainConfig(report_to=("tensorbord",))
+
+
 def test_without_tensorboard_the_extra_is_named(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(StageError, match=r"pip install 'medloom\[tensorboard\]'"):

@@ -80,6 +80,7 @@ class LoraConfig(BaseModel):
     )
 
 
+Tracker = Literal["tensorboard", "clearml", "comet_ml", "dvclive", "mlflow", "swanlab", "trackio", "wandb"]
 Above0 = Annotated[float, Field(gt=0)]
 
 
@@ -159,9 +160,10 @@ class TrainConfig(LoopConfig):
         default=None,
         description="Evaluate while training and keep the best checkpoint; the last one is kept, unevaluated, if not set.",
     )
-    report_to: tuple[str, ...] = Field(
+    report_to: tuple[Tracker, ...] = Field(
         default=(),
-        description="Where to log as well: tensorboard (into the stage's folder), or another name the trainer knows.",
+        description="Who gets the curves and settings as well: tensorboard, in the stage's folder, or a tracker that is set "
+        "up on this machine; some send them to a service.",
     )
     processes: int = Field(
         default=1,

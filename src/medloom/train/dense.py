@@ -3,6 +3,7 @@
 import logging
 import shutil
 from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -192,6 +193,9 @@ def _callbacks(config: TrainConfig, out: Path, team: Team) -> list[Any]:
     from transformers.integrations.integration_utils import TensorBoardCallback
 
     callbacks: list[Any] = []
+    missing = next((name for name in config.report_to if name != TENSORBOARD and find_spec(name) is None), None)
+    if missing:
+        raise StageError(f"train.report_to: the package {missing.replace('_', '-')} is not installed: pip install it")
     if config.dev and config.dev.patience:
         callbacks.append(EarlyStoppingCallback(config.dev.patience))
     if TENSORBOARD in config.report_to and team.rank == 0:
