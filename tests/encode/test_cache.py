@@ -368,7 +368,7 @@ def test_a_model_that_outgrows_the_limit_alone_is_used_and_then_dropped(
 
 
 def test_keys_that_share_a_half_are_told_apart() -> None:
-    index = module._Index()
+    index = module.KeyIndex()
     keys = np.array([[7, 1], [7, 2], [3, 9], [7, 5]], dtype=np.uint64)
     index.add(module._records(keys[:2], np.array([1, 2]), 0))
     index.add(module._records(keys[2:], np.array([0, 4]), 3))

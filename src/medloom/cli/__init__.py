@@ -15,6 +15,7 @@ from medloom.cli.collect import collect, sources
 from medloom.cli.deid import deid
 from medloom.cli.distil import distil
 from medloom.cli.doctor import doctor
+from medloom.cli.encode import encode
 from medloom.cli.generate import generate
 from medloom.cli.index import index
 from medloom.cli.merge import merge
@@ -42,6 +43,7 @@ app.command()(mine)
 app.command("export-triplets")(export_triplets)
 app.command()(distil)
 app.command()(merge)
+app.command()(encode)
 app.command()(ablate)
 app.command()(index)
 app.command()(serve)

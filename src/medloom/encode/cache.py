@@ -75,8 +75,8 @@ def text_keys(texts: Sequence[str]) -> Keys:
     return np.frombuffer(joined, dtype="<u8").reshape(-1, 2)
 
 
-class _Index:
-    """Records by key in one sorted array: 40 bytes a text."""
+class KeyIndex:
+    """Where the rows of a key are, in one sorted array: 40 bytes a key."""
 
     def __init__(self) -> None:
         self._sorted = np.empty(0, dtype=_RECORD)
@@ -84,6 +84,7 @@ class _Index:
         self._new: list[Rows] = []
 
     def add(self, records: Rows) -> None:
+        """Take in records; see :func:`as_records`."""
         self._new.append(records)
 
     def find(self, keys: Keys) -> Ints:
@@ -120,7 +121,7 @@ class Store:
 
     def __init__(self, dimensions: int, dtype: DType = "float32") -> None:
         self.dimensions, self.dtype = dimensions, np.dtype(dtype).newbyteorder("<")
-        self._index = _Index()
+        self._index = KeyIndex()
         self._end = 0
         self._held = np.empty((0, dimensions), dtype=self.dtype)
 
@@ -378,12 +379,16 @@ def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.glob("*"))
 
 
-def _records(keys: Keys, counts: Ints, start: int) -> Rows:
+def as_records(keys: Keys, starts: Ints, counts: Ints) -> Rows:
+    """What says that the rows of each key begin at ``starts`` and are ``counts``, each int64, shape (n,)."""
     records = np.empty(len(keys), dtype=_RECORD)
     records["high"], records["low"] = keys[:, 0], keys[:, 1]
-    records["count"] = counts
-    records["start"] = start + np.cumsum(counts) - counts
+    records["start"], records["count"] = starts, counts
     return records
+
+
+def _records(keys: Keys, counts: Ints, start: int) -> Rows:
+    return as_records(keys, start + np.cumsum(counts) - counts, counts)
 
 
 def _write(file: FileIO, data: bytes) -> None:

@@ -26,8 +26,9 @@ from medloom.errors import ModelError
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-LEAST_COSINE = {"fp32": 0.9999, "bf16": 0.99, "int8": 0.95}
-"""A conversion with a text below this is refused."""
+LEAST_COSINE = {"fp32": 0.9999, "int8": 0.8}
+MEAN_COSINE = {"fp32": 0.9999, "int8": 0.97}
+"""A conversion is refused with a text below the first, or an average below the second."""
 
 _UNKNOWN_LENGTH = 512
 _LONGEST = 100_000
@@ -85,7 +86,7 @@ def convert(ref: ModelRef, runtime: Runtime, stored: Stored, folder: Path) -> Fa
     write_facts(folder, facts)
     probes = probe_texts(reader)
     found = parity(source.encode(probes), open_converted(folder, stored).encode(probes))
-    if found.least < LEAST_COSINE[stored]:
+    if found.least < LEAST_COSINE[stored] or found.mean < MEAN_COSINE[stored]:
         raise ModelError(
             f"model {ref.name} converted for {runtime} in {stored} gives other vectors: cosine {found.least:.5f} at least, "
             f"{found.mean:.5f} on average over {found.texts} texts: use the backend torch"
