@@ -21,6 +21,7 @@ from medloom.encode.models import ModelRef, load_model
 from medloom.encode.reader import Reader
 from medloom.encode.runtimes import MODEL_FILE, Runtime, Stored, check_installed, missing_extra
 from medloom.encode.sample import sample_texts
+from medloom.encode.silent import openvino_library
 from medloom.errors import ModelError
 
 if TYPE_CHECKING:
@@ -168,8 +169,9 @@ def _example(reader: Reader) -> Any:  # noqa: ANN401
 
 
 def _write_openvino(model: "SentenceTransformer", reader: Reader, stored: Stored, folder: Path) -> None:
-    import openvino
     import torch
+
+    openvino = openvino_library()
 
     with torch.no_grad():
         network = openvino.convert_model(_whole(model), example_input=_example(reader))

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medloom.encode.cores import usable_cores
+from medloom.encode.silent import openvino_library
 from medloom.errors import ModelError
 
 Runtime = Literal["openvino", "onnx"]
@@ -48,8 +49,7 @@ class OpenVinoNetwork:
     """
 
     def __init__(self, folder: Path, precision: Computed, threads: int) -> None:
-        import openvino
-
+        openvino = openvino_library()
         settings: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": threads,
@@ -136,8 +136,7 @@ def settle_precision(runtime: Runtime, precision: Literal["auto"] | Computed) ->
 
 def computes_bf16() -> bool:
     """Whether this processor has instructions for bf16, as OpenVINO finds."""
-    import openvino
-
+    openvino = openvino_library()
     return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
