@@ -20,6 +20,7 @@ from medloom.cli.generate import generate
 from medloom.cli.index import index
 from medloom.cli.merge import merge
 from medloom.cli.mine import export_triplets, mine
+from medloom.cli.publish import publish
 from medloom.cli.run import recipes, run
 from medloom.cli.search import search
 from medloom.cli.serve import serve
@@ -44,6 +45,7 @@ app.command("export-triplets")(export_triplets)
 app.command()(distil)
 app.command()(merge)
 app.command()(encode)
+app.command()(publish)
 app.command()(ablate)
 app.command()(index)
 app.command()(serve)

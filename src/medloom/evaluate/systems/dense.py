@@ -207,11 +207,11 @@ class Shelf:
 
 def parameters(model: Any) -> int | None:  # noqa: ANN401
     """Number of weights of a torch model, or None where there is none."""
-    return sum(p.numel() for p in model.parameters()) if model is not None else None
+    return sum(p.numel() for p in model.parameters()) if hasattr(model, "parameters") else None
 
 
 def runtime(model: Any) -> dict[str, str]:  # noqa: ANN401
     """What else a torch model's vectors depend on: the versions of its libraries and the kind of device."""
-    if model is None:
+    if not hasattr(model, "device"):
         return {}
     return {**{name: version(name) for name in _LIBRARIES}, "device": model.device.type}
