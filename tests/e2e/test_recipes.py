@@ -39,7 +39,7 @@ def few_terms(monkeypatch: pytest.MonkeyPatch) -> None:
         whole = source.documents
 
         def some(self: object, rejects: Rejects, whole: object = whole) -> Iterator[Document]:
-            return islice(whole(self, rejects), 0, None, 20)  # type: ignore[operator, no-any-return]
+            return islice(whole(self, rejects), 0, None, 20)  # type: ignore[operator, no-any-return, unused-ignore]
 
         monkeypatch.setattr(source, "documents", some)
 

@@ -144,7 +144,7 @@ class EdgeStore:
     def get(self, ids: Sequence[str]) -> list[Chunk]:
         """See :class:`medloom.search.store.VectorStore`."""
         with _engine_errors(self._folder):
-            found = self._shard.retrieve(layout.chunk_ids(ids), with_payload=True, with_vector=False)
+            found = self._shard.retrieve([*layout.chunk_ids(ids)], with_payload=True, with_vector=False)
         chunks = {str(r.id): layout.chunk_of(str(r.id), r.payload or {}) for r in found}
         return [chunks[i] for i in ids if i in chunks]
 
@@ -165,7 +165,7 @@ class EdgeStore:
     def vectors(self, ids: Sequence[str]) -> Floats:
         """See :class:`medloom.search.store.VectorStore`."""
         with _engine_errors(self._folder):
-            found = self._shard.retrieve(layout.chunk_ids(ids), with_payload=False, with_vector=[layout.DENSE])
+            found = self._shard.retrieve([*layout.chunk_ids(ids)], with_payload=False, with_vector=[layout.DENSE])
         rows: dict[str, Any] = {str(r.id): r.vector[layout.DENSE] for r in found if isinstance(r.vector, dict)}
         if any(i not in rows for i in ids):
             raise SearchError("a chunk is not in the index: was it changed or deleted since it was found?")

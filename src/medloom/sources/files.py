@@ -204,7 +204,7 @@ class FilesSource(SourceConfig):
 
     def _string(self, row: dict[str, Any], name: str | None, where: str) -> str:
         value = row.get(name) if name else None
-        if value is None:
+        if name is None or value is None:
             return ""
         if not isinstance(value, str):
             raise RowError(where, f"field {name!r} holds {type(value).__name__}, expected text")

@@ -91,7 +91,7 @@ def judging_tasks(recipe: Recipe) -> "dict[str, Task]":
     from medloom.bench.own import own_task
     from medloom.bench.store import SUITE, read_suite
 
-    found = {}
+    found: dict[str, Task] = {}
     for written in recipe.guard.against:
         path = recipe.folder / Path(written).expanduser()
         if (path / SUITE).is_file():
