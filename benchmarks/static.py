@@ -25,7 +25,7 @@ from medloom.evaluate.systems.dense import DenseSystem
 from medloom.evaluate.tasks import Task
 from medloom.records import TrainingRecord
 from medloom.train import StaticConfig, train_static
-from medloom.train.static import save_student, taught_student
+from medloom.train.static import save_student, taught_student, texts_of
 
 _SECONDS = 3.0
 _CALLS = 3
@@ -64,16 +64,16 @@ def main() -> None:
 
 
 def students(records: list[TrainingRecord], args: argparse.Namespace) -> None:
-    """Make those that are not there."""
+    """Make those that are not there; the teacher reads the texts once for both students that learn from them."""
     teacher = resolve_model(args.teacher)
-    plain = StaticConfig(kind="static", words=0)
-    if not (args.work / "vocabulary" / "model").is_dir():
-        model = taught_student(teacher, [], [], plain, args.work / "vocabulary" / "vectors")
-        save_student(model, args.work / "vocabulary" / "model")
-    for name, epochs in (("fitted", 0.0), ("trained", args.epochs)):
+    config = StaticConfig(kind="static", epochs=args.epochs)
+    queries, documents = texts_of(records)
+    parts = {"vocabulary": ([], [], args.work / "vocabulary"), "fitted": (queries, documents, args.work / "trained")}
+    for name, (asked, found, place) in parts.items():
         if not (args.work / name / "model").is_dir():
-            config = StaticConfig(kind="static", epochs=epochs)
-            train_static(records, teacher, args.work / name, config, args.seed)
+            save_student(taught_student(teacher, asked, found, config, place / "vectors"), args.work / name / "model")
+    if not (args.work / "trained" / "model").is_dir():
+        train_static(records, teacher, args.work / "trained", config, args.seed)
 
 
 def cut(texts: Sequence[str], teacher: Any) -> list[str]:  # noqa: ANN401

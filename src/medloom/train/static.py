@@ -80,8 +80,7 @@ def train_static(
     if sum(map(len, datasets.values())) < 2:
         raise StageError("train: fewer than two training pairs are left: add text, or lower guard.holdout")
     ref = resolve_model(config.teacher, folder) if config.teacher else base
-    queries = list(dict.fromkeys(record.query for record in kept))
-    documents = list(dict.fromkeys(text for r in kept for text in (r.positives[0], *r.negatives)))
+    queries, documents = texts_of(kept)
     model = taught_student(ref, queries, documents, config, out / "vectors")
     set_seed(seed)
     checkpoints = out / "checkpoints"
@@ -108,6 +107,13 @@ def train_static(
         precision="fp32",
         sets={name: len(data) for name, data in datasets.items()},
     )
+
+
+def texts_of(records: Sequence[TrainingRecord]) -> tuple[list[str], list[str]]:
+    """Distinct queries and distinct documents (positives and negatives) of pairs, in their order."""
+    queries = dict.fromkeys(record.query for record in records)
+    documents = dict.fromkeys(text for record in records for text in (record.positives[0], *record.negatives))
+    return list(queries), list(documents)
 
 
 def taught_student(
