@@ -160,7 +160,7 @@ def test_compare_in_every_form(bench: Path) -> None:
     (bm25,) = (model["id"] for model in board["models"] if model["name"] == "bm25")
     assert by_key[bm25, "wards"]["score"] > 0.9
     assert by_key[bm25, "topics"]["score"] is None
-    plain = medloom("bench", "compare", "--out", bench, "--resamples", "200").out
+    plain = " ".join(medloom("bench", "compare", "--out", bench, "--resamples", "200").out.split())
     for word in (*TASKS, "mean of Retrieval", "mean over types", "bm25 against", "no clear difference on"):
         assert word in plain
     markdown = medloom("bench", "compare", "--out", bench, "--resamples", "200", "--md").out

@@ -52,7 +52,7 @@ class FieldMap(BaseModel):
     metadata: dict[str, str] = Field(
         default={},
         description="Facts to filter by, each by its name and the field that holds it (date: published); a list gives a "
-        "fact for each item. A field called metadata that holds a mapping, or a list of [name, value], is taken without it.",
+        "fact for each item. A field called metadata that holds a mapping, or a list of pairs, is taken without it.",
     )
 
 

@@ -14,7 +14,7 @@ from medloom.artifacts import read_table, write_table
 from medloom.errors import ArtifactError
 from medloom.records import Document
 from medloom.sources.base import Rejects
-from medloom.sources.files import FilesSource
+from medloom.sources.files import FieldMap, FilesSource
 from medloom.sources.opened import TABLE, is_documents_table
 
 _SUFFIXES = (".jsonl", ".parquet")
@@ -92,7 +92,7 @@ def read_documents(source: FilesSource, rejects: Rejects) -> Iterator[Document]:
 
 def own_table(source: FilesSource) -> Path | None:
     """The table of documents that medloom wrote, where the source's path is one or a folder with one."""
-    if not isinstance(source.path, str) or source.fields.model_dump(exclude_none=True):
+    if not isinstance(source.path, str) or source.fields != FieldMap():
         return None
     path = Path(source.path).expanduser()
     table = path / TABLE if path.is_dir() else path
