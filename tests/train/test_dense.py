@@ -202,3 +202,15 @@ def test_the_last_checkpoint_is_the_newest_whole_one(tmp_path: Path) -> None:
 def test_settings_out_of_range(bad: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         TrainConfig(**bad)
+
+
+def test_a_base_in_half_precision_is_trained_in_float32(tiny_model: Path, tmp_path: Path) -> None:
+    import torch
+    from safetensors import safe_open
+    from sentence_transformers import SentenceTransformer
+
+    SentenceTransformer(str(tiny_model)).half().save_pretrained(str(tmp_path / "half"), create_model_card=False)
+    train(tmp_path / "half", tmp_path / "out", toy())
+    with safe_open(next((tmp_path / "out" / "model").rglob("*.safetensors")), framework="pt") as file:
+        kinds = {file.get_tensor(name).dtype for name in file.keys()}  # noqa: SIM118
+    assert torch.float32 in kinds and torch.float16 not in kinds

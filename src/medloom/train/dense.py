@@ -150,7 +150,7 @@ def train_dense(
 
 def _prepared(base: ModelRef, config: TrainConfig) -> "tuple[SentenceTransformer, Adapter | None, int | None]":
     """The model as it is trained, its adapter, and how long its texts may be otherwise."""
-    model = load_model(base)
+    model = load_model(base).float()
     own_length = model.max_seq_length
     model.max_seq_length = min(config.max_seq_length, own_length or config.max_seq_length)
     if config.dropout is not None:

@@ -180,7 +180,7 @@ def late_model(base: ModelRef, config: LateConfig, texts: Sequence[str], seed: i
     from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
     from torch import nn
 
-    dense = load_model(base)
+    dense = load_model(base).float()
     transformer = dense[0]
     if not isinstance(transformer, Transformer):
         raise ModelError(f"model {base.name} has no transformer whose tokens could be compared: give another base")
