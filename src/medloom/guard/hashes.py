@@ -108,8 +108,15 @@ def unique_within(hashes: Hashes, owners: Places, count: int) -> tuple[Hashes, P
 
 
 def is_in(values: Hashes, known: Hashes) -> npt.NDArray[np.bool_]:
-    """Whether each value is among the known ones, which are sorted."""
-    if not len(known):
-        return np.zeros(len(values), dtype=bool)
-    places = np.minimum(np.searchsorted(known, values), len(known) - 1)
-    return np.asarray(known[places] == values)
+    """Whether each value is among the known ones, which are sorted.
+
+    The values are looked up in their order: the search then goes through the known ones from one end to the other, not to
+    and fro in memory, which is many times as fast where they are millions.
+    """
+    found = np.zeros(len(values), dtype=bool)
+    if len(known):
+        order = np.argsort(values)
+        ascending = values[order]
+        places = np.minimum(np.searchsorted(known, ascending), len(known) - 1)
+        found[order] = known[places] == ascending
+    return found
