@@ -33,7 +33,20 @@ def test_every_dependency_but_torch_is_pinned_to_its_bound() -> None:
     extras = project["optional-dependencies"]
     assert "medloom[deid,int8,llm,lora,onnx,search,serve,tensorboard,wikipedia]" in extras["test"]
     assert "medloom[openai]" in extras["llm"] and "medloom[openvino]" in extras["int8"]
-    names = ("test", "deid", "int8", "llm", "lora", "onnx", "openai", "openvino", "search", "serve", "tensorboard", "wikipedia")
+    names = (
+        "test",
+        "deid",
+        "int8",
+        "llm",
+        "lora",
+        "onnx",
+        "openai",
+        "openvino",
+        "search",
+        "serve",
+        "tensorboard",
+        "wikipedia",
+    )
     lines = [*project["dependencies"], *(line for name in names for line in extras[name])]
     claimed = [Requirement(line) for line in lines if not line.startswith("medloom[")]
     assert {r.name for r in printed} == {canonicalize_name(r.name) for r in claimed} - {"torch"}
