@@ -14,7 +14,6 @@ same weights as an ONNX file of medloom's own and computes them in its own way. 
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -154,8 +153,14 @@ def child(name: str, work: Path) -> None:
             found.rates[kind], per_core = map(max, zip(*(_rates(encode, texts) for _ in range(job["rounds"])), strict=True))
             found.per_cpu_second = per_core if kind == MIXED else found.per_cpu_second
         found.quality = _quality(encode, job["task"])
-    found.memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    found.memory_mb = _most_memory()
     sys.stdout.write("\n" + json.dumps(asdict(found)) + "\n")
+
+
+def _most_memory() -> float:
+    """Highest resident memory of this process in MiB; what ``getrusage`` says includes the parent's before the start."""
+    lines = Path("/proc/self/status").read_text("ascii").splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def _rates(encode: Encode, texts: Sequence[str]) -> tuple[float, float]:
@@ -301,7 +306,6 @@ def main() -> None:
     ref = resolve_model(given.model)
     texts = texts_of(given.texts, given.field, given.count)
     flops, peak = flops_of(given.model, texts), peak_flops()
-    print(f"{machine()}; fp32 matrix product {peak / 1e9:,.0f} GFLOP/s; {given.count} texts of each kind, {given.task}")
     names = [*PEERS, *_OPTIONS, *([STATIC] if given.static else [])]
     wanted = [name for name in names if not given.only or name in given.only or name == BASE]
     found: dict[str, Measured] = {}
@@ -320,7 +324,9 @@ def main() -> None:
                 load_encoder(ref, *_OPTIONS[name])
             python = given.peer_python if name == "fastembed" and given.peer_python else Path(sys.executable)
             found[name] = measure(name, work, python)
+            peak = max(peak, peak_flops())
             print(f"{name}: {found[name].rates.get(MIXED, float('nan')):,.1f} mixed texts a second {found[name].note}")
+    print(f"\n{machine()}; fp32 matrix product {peak / 1e9:,.0f} GFLOP/s; {given.count} texts of each kind, {given.task}")
     print("\n" + "\n".join(rows(found, flops, peak)))
     if given.json:
         given.json.write_text(json.dumps({name: asdict(one) for name, one in found.items()}, indent=2), "utf-8")

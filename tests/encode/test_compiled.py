@@ -195,10 +195,35 @@ def test_cosines_of_zeros_and_of_noise() -> None:
     assert convert.parity(ones, ones * 2).least == pytest.approx(1.0)
 
 
-def test_it_works_in_a_thread_of_its_own(converted: Any, torch_encoder: TorchEncoder) -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_several_threads_encode_at_once(
+    converted: Any, torch_encoder: TorchEncoder, monkeypatch: pytest.MonkeyPatch, backend: Backend
+) -> None:
+    monkeypatch.setattr(runtimes, "usable_cores", lambda: 2)
+    monkeypatch.setattr(compiled, "TOKENS_PER_BATCH", 40)
+    monkeypatch.setattr(compiled, "_LEAST_TOKENS", 1)
+    encoder = converted(backend)
+    assert encoder._network.streams == 2
+    texts = [f"{word} {number}" for number in range(60) for word in ("fever", "heart pain", "rash in a child")]
+    expected = torch_encoder.encode(texts)
+    found: dict[int, Any] = {}
+    threads = [threading.Thread(target=lambda n=n: found.setdefault(n, encoder.encode(texts))) for n in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for vectors in found.values():
+        np.testing.assert_allclose(vectors, expected, atol=1e-5)
+    assert len(found) == 3
+
+
+def test_what_fails_in_a_stream_is_raised(converted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtimes, "usable_cores", lambda: 2)
     encoder = converted("openvino")
-    found: list[Any] = []
-    thread = threading.Thread(target=lambda: found.append(encoder.encode(TEXTS)))
-    thread.start()
-    thread.join()
-    np.testing.assert_allclose(found[0], torch_encoder.encode(TEXTS), atol=1e-5)
+
+    def fail(ids: Any, mask: Any) -> Any:
+        raise RuntimeError("no memory")
+
+    monkeypatch.setattr(encoder._network, "run", fail)
+    with pytest.raises(RuntimeError, match="no memory"):
+        encoder.encode([f"fever {i}" for i in range(500)])
