@@ -1,19 +1,21 @@
 """How long it takes to index documents, what that takes on the disk, and how fast the index answers.
 
-    python benchmarks/index.py DOCS --model builtin:all-MiniLM-L6-v2 --out idx [--id FIELD] [--task FOLDER] [--limit 30000]
+    python benchmarks/index.py DOCS --model builtin:all-MiniLM-L6-v2 --out idx [--id FIELD] [--text FIELD] [--limit 30000]
+        [--ask-titles FOLDER | --task FOLDER]
 
-DOCS is whatever ``medloom index`` reads. The queries are titles of the documents, or those of a task, by which
-``medloom search eval idx --task FOLDER`` judges the index. A run that was killed goes on when it is given again; its rate is
-then that of the last try alone.
+DOCS is whatever ``medloom index`` reads. The queries are titles of the documents, or a task's. With ``--ask-titles`` titles
+are not indexed, and 1,000 of them become a task in that folder: find the document of a title. ``medloom search eval idx
+--task FOLDER`` judges the index by it. A run that was killed goes on when it is given again; its rate is then that of the
+last try alone.
 """
 
 import argparse
 import json
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 from statistics import median, quantiles
@@ -34,7 +36,10 @@ def main() -> None:
     parser.add_argument("--model", default="builtin:all-MiniLM-L6-v2")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--id", help="Field of the documents' ids.")
-    parser.add_argument("--task", type=Path, help="Folder with queries.jsonl.")
+    parser.add_argument("--text", help="Field of the documents' text.")
+    asking = parser.add_mutually_exclusive_group()
+    asking.add_argument("--task", type=Path, help="Folder with queries.jsonl.")
+    asking.add_argument("--ask-titles", type=Path, help="Folder for a task of titles, which are then not indexed.")
     parser.add_argument("--limit", type=int, help="Index the first so many documents.")
     parser.add_argument("--tokens", type=int, help="Longest chunk.")
     parser.add_argument("--quantised", choices=["none", "int8", "binary"])
@@ -47,10 +52,11 @@ def main() -> None:
 
     from medloom.progress import shown_on
 
-    opened = OpenedDocuments(args.documents, FieldMap(id=args.id))
+    opened = OpenedDocuments(args.documents, FieldMap(id=args.id, text=args.text))
 
     def documents() -> Iterator[Document]:
-        return islice(opened(), args.limit)
+        for document in islice(opened(), args.limit):
+            yield replace(document, title="") if args.ask_titles else document
 
     wanted = Wanted(args.model, args.precision, tokens=args.tokens, quantised=args.quantised, backend=args.backend)
     console = Console(stderr=True)
@@ -58,8 +64,10 @@ def main() -> None:
     with shown_on(console) if console.is_terminal else nullcontext(), measured() as used:
         summary = build_index(documents(), args.out, wanted, update=True, total=args.limit)
     computed = time.process_time() - computed
-    if args.task:
-        lines = (args.task / "queries.jsonl").read_text("utf-8").splitlines()
+    if args.ask_titles:
+        write_task(islice(opened(), args.limit), args.ask_titles)
+    if task := args.task or args.ask_titles:
+        lines = (task / "queries.jsonl").read_text("utf-8").splitlines()
         known = [str(json.loads(line)["text"]) for line in lines]
     else:
         known = [d.title for d in islice(documents(), 20 * args.queries) if d.title]
@@ -74,6 +82,16 @@ def main() -> None:
             "milliseconds": latencies(index, asked),
         }
     print(json.dumps(result, indent=2))
+
+
+def write_task(documents: Iterable[Document], folder: Path, n: int = 1_000, seed: int = 13) -> None:
+    """Write queries.jsonl and qrels.tsv: titles of ``n`` documents, each to find its document."""
+    titled = [(d.id, d.title) for d in documents if d.title]
+    drawn = random.Random(seed).sample(titled, min(n, len(titled)))
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = (json.dumps({"_id": id_, "text": title}, ensure_ascii=False) + "\n" for id_, title in drawn)
+    (folder / "queries.jsonl").write_text("".join(lines), "utf-8")
+    (folder / "qrels.tsv").write_text("".join(f"{id_}\t{id_}\t1\n" for id_, _ in drawn), "utf-8")
 
 
 def latencies(index: Index, queries: list[str]) -> dict[str, Any]:

@@ -161,8 +161,9 @@ def test_compare_in_every_form(bench: Path) -> None:
     assert by_key[bm25, "wards"]["score"] > 0.9
     assert by_key[bm25, "topics"]["score"] is None
     plain = " ".join(medloom("bench", "compare", "--out", bench, "--resamples", "200").out.split())
-    for word in (*TASKS, "mean of Retrieval", "mean over types", "bm25 against", "no clear difference on"):
+    for word in (*TASKS, "mean of Retrieval", "mean over types", "no clear difference on"):
         assert word in plain
+    assert "bm25 against" in plain or "against bm25" in plain
     markdown = medloom("bench", "compare", "--out", bench, "--resamples", "200", "--md").out
     assert all(f"{task}" in markdown for task in TASKS)
     assert "|" in markdown

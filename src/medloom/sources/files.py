@@ -9,6 +9,7 @@ import glob
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
@@ -28,6 +29,7 @@ _LONGEST_NAME = 60
 _COUNTABLE_BYTES = 100_000_000
 _METADATA = "metadata"
 _PAIR = 2
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _GUESSES = {
     "title": ("title", "question", "query", "heading", "name"),
     "text": ("text", "answer", "body", "abstract", "document", "content", "passage"),
@@ -280,7 +282,7 @@ def _values(held: Any, name: str, where: str) -> list[str]:  # noqa: ANN401
 
 
 def _check_text(value: str, name: str, where: str) -> None:
-    if any("\ud800" <= c <= "\udfff" for c in value):
+    if not value.isascii() and _SURROGATE.search(value):
         raise RowError(where, f"field {name!r} holds half a surrogate pair, which is no text: repair the file")
 
 
