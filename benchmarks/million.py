@@ -231,7 +231,7 @@ def svg(curve: Curve, width: int = 720, height: int = 260) -> str:
     for stage in STAGES:
         begin = next((seconds for seconds, name, _ in curve.points if name == stage), 0.0)
         marks.append(f'<line x1="{x(begin):.1f}" y1="10" x2="{x(begin):.1f}" y2="{base}" stroke="#bbb"/>')
-        marks.append(f'<text x="{x(begin) + 3:.1f}" y="{height - 15}">{stage} ({begin:.0f} s)</text>')
+        marks.append(f'<text x="{x(begin) + 3:.1f}" y="{height - 15}">{stage} (from {begin:.0f} s)</text>')
     for mb in (512, 1024, 2048):
         marks.append(f'<line x1="{left}" y1="{y(mb):.1f}" x2="{width - 10}" y2="{y(mb):.1f}" stroke="#ddd"/>')
         marks.append(f'<text x="2" y="{y(mb) + 4:.1f}">{mb} MiB</text>')
