@@ -26,7 +26,7 @@ from medloom.text import text_key
 
 SEED = 5
 QUERIES = 400
-CORPUS = 1_500
+CORPUS = 1_000
 JUDGING_INSTITUTES = ("MPlusHealthTopics", "NINDS")
 _LONG, _SHORT = 200, 25
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
