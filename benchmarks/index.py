@@ -91,7 +91,8 @@ def write_task(documents: Iterable[Document], folder: Path, n: int = 1_000, seed
     folder.mkdir(parents=True, exist_ok=True)
     lines = (json.dumps({"_id": id_, "text": title}, ensure_ascii=False) + "\n" for id_, title in drawn)
     (folder / "queries.jsonl").write_text("".join(lines), "utf-8")
-    (folder / "qrels.tsv").write_text("".join(f"{id_}\t{id_}\t1\n" for id_, _ in drawn), "utf-8")
+    judged = ["query-id\tcorpus-id\tscore\n", *(f"{id_}\t{id_}\t1\n" for id_, _ in drawn)]
+    (folder / "qrels.tsv").write_text("".join(judged), "utf-8")
 
 
 def latencies(index: Index, queries: list[str]) -> dict[str, Any]:
