@@ -59,11 +59,11 @@ class WorkerError(MedloomError):
     """The processes that share a piece of work die at it.
 
     Args:
-        code: Exit code of the last of them; below zero, the signal that ended it.
+        code: Exit code of the last of them; below zero, the signal that ended it; or in words, how it was lost.
         item: Number of the item that it was at.
     """
 
-    def __init__(self, code: int | None, item: int) -> None:
+    def __init__(self, code: int | str | None, item: int) -> None:
         super().__init__(
             f"a worker process ended with {code} at part {item + 1} of the work, and so did those that took its place: "
             "memory may have run out (set workers lower), or a script does its work outside if __name__ == '__main__'; "
@@ -72,6 +72,10 @@ class WorkerError(MedloomError):
         self.code = code
         self.item = item
 
-    def __reduce__(self) -> tuple[type["WorkerError"], tuple[int | None, int]]:
+    def __reduce__(self) -> tuple[type["WorkerError"], tuple[int | str | None, int]]:
         """So that it can travel between processes."""
         return type(self), (self.code, self.item)
+
+
+class ClusterError(MedloomError):
+    """Workers on other machines cannot be had, or are not fit for the work."""

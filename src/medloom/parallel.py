@@ -5,7 +5,7 @@ What is given must be small and the function pure: an item that a dead process h
 
 import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -16,9 +16,10 @@ from typing import Any, Generic, TypeVar
 
 from medloom.errors import MedloomError, WorkerError
 
+AHEAD = 4
+"""Items in hand for each worker: at work, waiting, or done and waiting for their turn."""
 _TRIES = 3
 _SMALL = 16_384
-_AHEAD = 4
 _PATIENCE = 10.0
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -49,12 +50,78 @@ def in_order(function: Callable[[Item], Result], items: Iterable[Item], workers:
 
 
 @dataclass
-class _Task(Generic[Item]):
-    """An item in hand."""
+class Task(Generic[Item]):
+    """An item in hand.
+
+    Attributes:
+        number: Of the item.
+        payload: Number and item, pickled.
+        deaths: How many workers died at it.
+    """
 
     number: int
     payload: Any
     deaths: int = 0
+
+
+class Turns(Generic[Item, Result]):
+    """Which item is to be given out next, and which result is to come next.
+
+    Args:
+        items: Consumed as the work goes on.
+        most: Items in hand at once.
+    """
+
+    def __init__(self, items: Iterator[Item], most: int) -> None:
+        self._items, self._most = items, most
+        self._numbers = count()
+        self._again: deque[Task[Item]] = deque()
+        self._finished: dict[int, Result] = {}
+        self._next = 0
+        self._given = 0
+
+    def take(self, largest: int | None = None) -> Task[Item] | None:
+        """The next item; None if there is none, or none may be given out now.
+
+        Args:
+            largest: A task with more bytes stays for the next that may take it.
+        """
+        if not self._again and self._given < self._most:
+            for item in self._items:
+                number = next(self._numbers)
+                self._again.append(Task(number, ForkingPickler.dumps((number, item))))
+                self._given += 1
+                break
+        if not self._again or (largest is not None and len(self._again[0].payload) > largest):
+            return None
+        return self._again.popleft()
+
+    def finish(self, number: int, result: Result) -> None:
+        """Keep a result until its turn."""
+        self._finished[number] = result
+
+    def in_turn(self) -> Iterator[Result]:
+        """The results whose turn has come."""
+        while self._next in self._finished:
+            self._next += 1
+            self._given -= 1
+            yield self._finished.pop(self._next - 1)
+
+    def give_back(self, tasks: Sequence[Task[Item]], code: int | str | None) -> None:
+        """Have what a dead worker held done again, in the order of the items.
+
+        Args:
+            tasks: That it had, the one that it was at first.
+            code: How it ended.
+
+        Raises:
+            WorkerError: Three workers died at the same task.
+        """
+        if tasks:
+            tasks[0].deaths += 1
+            if tasks[0].deaths >= _TRIES:
+                raise WorkerError(code, tasks[0].number)
+        self._again = deque(sorted([*self._again, *tasks], key=lambda task: task.number))
 
 
 @dataclass
@@ -63,7 +130,7 @@ class _Hand:
 
     process: BaseProcess
     wire: "connection.Connection[Any, Any]"
-    tasks: deque[_Task[Any]] = field(default_factory=deque)
+    tasks: deque[Task[Any]] = field(default_factory=deque)
 
     def is_free(self) -> bool:
         """Whether it can be given an item; a second one only if both fit into the wire, where none may block."""
@@ -75,13 +142,7 @@ class _Crew(Generic[Item, Result]):
 
     def __init__(self, function: Callable[[Item], Result], items: Iterator[Item], workers: int) -> None:
         self._function = function
-        self._items = items
-        self._numbers = count()
-        self._again: deque[_Task[Item]] = deque()
-        self._finished: dict[int, Result] = {}
-        self._next = 0
-        self._given = 0
-        self._most = _AHEAD * workers
+        self._turns: Turns[Item, Result] = Turns(items, AHEAD * workers)
         self._context = get_context("spawn")
         self._hands = [self._hire() for _ in range(workers)]
 
@@ -91,10 +152,7 @@ class _Crew(Generic[Item, Result]):
             if not any(hand.tasks for hand in self._hands):
                 return
             self._listen()
-            while self._next in self._finished:
-                self._next += 1
-                self._given -= 1
-                yield self._finished.pop(self._next - 1)
+            yield from self._turns.in_turn()
 
     def dismiss(self) -> None:
         """End every process; one that is at work is stopped."""
@@ -120,7 +178,7 @@ class _Crew(Generic[Item, Result]):
             for place, hand in enumerate(self._hands):
                 if len(hand.tasks) != busy or not hand.is_free():
                     continue
-                task = self._take(small=bool(busy))
+                task = self._turns.take(largest=_SMALL if busy else None)
                 if task is None:
                     continue
                 hand.tasks.append(task)
@@ -128,23 +186,6 @@ class _Crew(Generic[Item, Result]):
                     hand.wire.send_bytes(task.payload)
                 except OSError:
                     self._replace(place)
-
-    def _take(self, small: bool) -> "_Task[Item] | None":
-        """The next item, if one may be given out now."""
-        if self._again:
-            fits = not small or len(self._again[0].payload) <= _SMALL
-            return self._again.popleft() if fits else None
-        if self._given >= self._most:
-            return None
-        for item in self._items:
-            number = next(self._numbers)
-            task: _Task[Item] = _Task(number, ForkingPickler.dumps((number, item)))
-            self._given += 1
-            if small and len(task.payload) > _SMALL:
-                self._again.append(task)
-                return None
-            return task
-        return None
 
     def _listen(self) -> None:
         """Take what is ready, waiting for the first."""
@@ -160,18 +201,14 @@ class _Crew(Generic[Item, Result]):
             if not good:
                 raise value
             hand.tasks.popleft()
-            self._finished[number] = value
+            self._turns.finish(number, value)
 
     def _replace(self, place: int) -> None:
         """Put a new process in the place of a dead one; what it held is done again, in the order of the items."""
         hand = self._hands[place]
         hand.wire.close()
         hand.process.join(_PATIENCE)
-        first = hand.tasks[0]
-        first.deaths += 1
-        if first.deaths >= _TRIES:
-            raise WorkerError(hand.process.exitcode, first.number)
-        self._again = deque(sorted([*self._again, *hand.tasks], key=lambda task: task.number))
+        self._turns.give_back(hand.tasks, hand.process.exitcode)
         self._hands[place] = self._hire()
 
 
@@ -180,12 +217,22 @@ def _serve(wire: "connection.Connection[Any, Any]", function: Callable[[Any], An
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(EOFError, OSError):
         while True:
-            number, item = wire.recv()
-            try:
-                answer = ForkingPickler.dumps((number, True, function(item)))
-            except Exception as error:
-                answer = ForkingPickler.dumps((number, False, _portable(error)))
-            wire.send_bytes(answer)
+            wire.send_bytes(answered(wire.recv_bytes(), function, _portable))
+
+
+def answered(payload: bytes, function: Callable[[Any], Any], portable: Callable[[Exception], Exception]) -> bytes:
+    """Work on a task: number and item come in, the number, whether it went well, and result or error go out, pickled.
+
+    Args:
+        payload: The number and the item.
+        function: What is to be done with the item.
+        portable: Makes an error one that may travel.
+    """
+    number, item = ForkingPickler.loads(payload)
+    try:
+        return bytes(ForkingPickler.dumps((number, True, function(item))))
+    except Exception as error:
+        return bytes(ForkingPickler.dumps((number, False, portable(error))))
 
 
 def _portable(error: Exception) -> Exception:

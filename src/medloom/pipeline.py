@@ -22,6 +22,7 @@ from medloom.artifacts import (
     write_manifest,
 )
 from medloom.errors import MedloomError, RunLockedError, StageError
+from medloom.folders import check_is_file_system
 from medloom.memory import spare_memory
 from medloom.meter import measured
 from medloom.recipe import Recipe
@@ -135,6 +136,7 @@ def plan(recipe: Recipe, out: str | Path | None = None, until: str | None = None
 
 def run_folder(recipe: Recipe, out: str | Path | None) -> Path:
     """Where a run of the recipe lies."""
+    check_is_file_system(out)
     return Path(out).expanduser() if out else Path("runs") / recipe.name
 
 

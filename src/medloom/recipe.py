@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 
 from medloom.clean import CleanConfig
 from medloom.deid.config import DeidConfig
+from medloom.engine import HOW_ONLY
 from medloom.errors import RecipeError
 from medloom.evaluate.config import EvaluateConfig
 from medloom.generate.config import GenerateConfig
@@ -23,6 +24,8 @@ from medloom.train import TRAININGS, TrainConfig, Training
 
 _Path = tuple[str | int, ...]
 SUFFIXES = (".yaml", ".yml")
+_SHARED = ("generate", "guard", "negatives")
+"""Sections whose work an engine shares out."""
 Settings = TypeVar("Settings", bound=BaseModel)
 
 
@@ -170,10 +173,24 @@ class Recipe(BaseModel):
             source.relative_to(recipe._folder)
         return recipe
 
-    def settings(self) -> dict[str, Any]:
-        """The recipe as plain values, defaults included, but for sections ``clean`` and ``merge`` that it does not have."""
-        absent = {name for name in ("clean", "merge") if getattr(self, name) is None}
-        return self.model_dump(mode="json", exclude=absent or None)
+    def settings(self, sharing: bool = True) -> dict[str, Any]:
+        """The recipe as plain values, defaults included, but for sections ``clean`` and ``merge`` that it does not have.
+
+        Args:
+            sharing: Whether to say who shares the work, on which no result depends.
+        """
+        absent = {name: True for name in ("clean", "merge") if getattr(self, name) is None}
+        who = {name: set(HOW_ONLY) for name in _SHARED if not sharing and getattr(self, name) is not None}
+        return self.model_dump(mode="json", exclude={**absent, **who} or None)
+
+    def shared_by(self, sharing: Mapping[str, Any]) -> Self:
+        """The recipe with its work shared out otherwise.
+
+        Args:
+            sharing: Settings of :class:`~medloom.engine.Sharing` that replace those of every section that has them.
+        """
+        there = {name: section for name in _SHARED if (section := getattr(self, name)) is not None}
+        return self.model_copy(update={name: section.model_copy(update=sharing) for name, section in there.items()})
 
 
 def settings_of(model: type[Settings], data: Mapping[str, Any], overrides: Sequence[str], where: str) -> Settings:

@@ -19,7 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medloom.encode import cache as module
-from medloom.encode.cache import Fill, Store, VectorCache, text_keys
+from medloom.encode.cache import Fill, Store, VectorCache
+from medloom.encode.keys import KeyIndex, as_records, text_keys
 from medloom.errors import ArtifactError, ModelError
 
 KEY, OTHER = "a" * 64, "b" * 64
@@ -368,12 +369,26 @@ def test_a_model_that_outgrows_the_limit_alone_is_used_and_then_dropped(
 
 
 def test_keys_that_share_a_half_are_told_apart() -> None:
-    index = module.KeyIndex()
+    index = KeyIndex()
     keys = np.array([[7, 1], [7, 2], [3, 9], [7, 5]], dtype=np.uint64)
     index.add(module._records(keys[:2], np.array([1, 2]), 0))
     index.add(module._records(keys[2:], np.array([0, 4]), 3))
     asked = np.array([[7, 5], [7, 2], [7, 3], [3, 9], [9, 9], [7, 1], [0, 0]], dtype=np.uint64)
     assert index.find(asked).tolist() == [[3, 4], [1, 2], [-1, 0], [3, 0], [-1, 0], [0, 1], [-1, 0]]
+
+
+@given(st.lists(st.lists(st.integers(0, 40), max_size=12), max_size=12))
+def test_an_index_that_grows_bit_by_bit_finds_all_keys_and_the_first_of_equal_ones(rounds: list[list[int]]) -> None:
+    index, expected = KeyIndex(), dict[int, int]()
+    every = text_keys([str(number) for number in range(41)]) & np.uint64(7)
+    names = {tuple(key): number for number, key in enumerate(every.tolist())}
+    for start, numbers in enumerate(rounds):
+        rows = 100 * start + np.arange(len(numbers))
+        index.add(as_records(every[numbers], rows, np.ones(len(numbers), dtype=np.int64)))
+        for number, row in zip(numbers, rows.tolist(), strict=True):
+            expected.setdefault(names[tuple(every[number].tolist())], row)
+        found = index.find(every)[:, 0].tolist()
+        assert found == [expected.get(names[tuple(key)], -1) for key in every.tolist()]
 
 
 @given(st.lists(st.lists(st.text(max_size=3), max_size=8), max_size=5))

@@ -13,6 +13,7 @@ import pytest
 from tests.guard.tables import guarded
 
 from medloom.artifacts import write_table
+from medloom.engine import LocalEngine
 from medloom.guard import duplicates, parts
 from medloom.guard.alike import SLOTS, bands_for, whole_text
 from medloom.guard.duplicates import Duplicates, find_duplicates
@@ -38,7 +39,7 @@ def _changed(text: str, count: int, seed: str = "") -> str:
 def _find(folder: Path, documents: list[Document], threshold: float = 0.8, workers: int = 1) -> Duplicates:
     write_table(folder / "documents.parquet", documents, Document)
     scratch = folder / f"scratch-{workers}"
-    return find_duplicates(shards_of(folder / "documents.parquet"), threshold, scratch, workers)
+    return find_duplicates(shards_of(folder / "documents.parquet"), threshold, scratch, LocalEngine(workers))
 
 
 def _overlap(one: Document, other: Document) -> float:

@@ -1,30 +1,25 @@
 """``medloom encode``: documents in, a folder of vectors out."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from medloom.cli.documents import print_skipped
+from medloom.cli.sharing import AddressOption, AllowOption, CoresOption, EngineOption, GpusOption, WorkersOption, sharing_of
 from medloom.errors import MedloomError
 
 if TYPE_CHECKING:
-    from medloom.encode import Encoder
     from medloom.encode.job import Encoded, EncodeSettings, Item
-    from medloom.records import Document
 
-_BACKENDS = ("torch", "openvino", "onnx", "auto")
-_PRECISIONS = ("auto", "fp32", "bf16", "int8")
 _ROLES = ("document", "query", "none")
 _FORMS = ("parquet", "npy")
 _KEPT = ("float32", "float16", "int8", "binary")
 _LONG = ("cut", "pool")
-_ENDPOINT = "openai:"
 
 
 def encode(
@@ -68,6 +63,12 @@ def encode(
     on_error: Annotated[
         str, typer.Option(help="A bad row stops the command (fail), or is left out and counted (skip).")
     ] = "fail",
+    allow_phi_to: AllowOption = None,
+    engine: EngineOption = None,
+    workers: WorkersOption = None,
+    worker_cores: CoresOption = None,
+    worker_gpus: GpusOption = None,
+    address: AddressOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
 ) -> None:
     """Turn documents into vectors, in order, each distinct text once.
@@ -77,14 +78,19 @@ def encode(
     """
     from rich.console import Console
 
+    from medloom.cli.encoding import BACKENDS, PRECISIONS, Opening, is_endpoint, open_encoder, reading, settings_for
+    from medloom.deid.gate import CLUSTER, checked
     from medloom.encode.job import encode_documents, read_settings
+    from medloom.encode.spec import spec_of
+    from medloom.engine import joined_cluster, open_engine
+    from medloom.folders import check_is_file_system
     from medloom.progress import shown_on
     from medloom.sources.files import FieldMap
     from medloom.sources.opened import OpenedDocuments
     from medloom.sources.rewrite import CountedRejects, Skipped
 
     for option, given, known in (
-        *(("backend", backend, _BACKENDS), ("precision", precision, _PRECISIONS), ("format", form, _FORMS)),
+        *(("backend", backend, BACKENDS), ("precision", precision, PRECISIONS), ("format", form, _FORMS)),
         *(
             ("stored", stored, _KEPT),
             ("role", role, _ROLES),
@@ -93,25 +99,33 @@ def encode(
         ),
     ):
         _check(option, given, known)
+    sharing = sharing_of(engine, workers, worker_cores, worker_gpus, address)
+    if is_endpoint(model) and sharing != sharing_of(None, None, None, None, None):
+        raise MedloomError(f"--model {model}: a server is asked from this process alone: leave --engine and --workers out")
+    check_is_file_system(out)
+    host = CLUSTER if joined_cluster(sharing) else None
     console = Console(stderr=True)
     fields = FieldMap(id=id_, title=title, text=text, sections=sections)
     skip_or_fail: Literal["skip", "fail"] = "skip" if on_error == "skip" else "fail"
     opened = [OpenedDocuments(path, fields, contains_phi, skip_or_fail) for path in documents]
     skipped = Skipped()
     with shown_on(console) if console.is_terminal else nullcontext():
-        encoder = _encoder(model, precision, backend, read_settings(out))
-        settings = _settings(model, encoder, role, dimensions, form, stored, long)
-        to_item, count_cut = _reading(encoder, settings)
+        encoder = open_encoder(model, precision, backend, read_settings(out))
+        settings = settings_for(model, encoder, role, dimensions, form, stored, long)
+        to_item, count_cut = reading(encoder, settings)
         marks: list[bool | None] = [False]
 
         def items() -> Iterator["Item"]:
             for one in opened:
-                for document in one(CountedRejects(skipped)):
+                for document in checked(one(CountedRejects(skipped)), host, allow_phi_to or (), "encode"):
                     marks[0] = _marked(marks[0], document.contains_phi)
                     yield to_item(document)
 
         try:
-            result = encode_documents(items(), encoder, out, settings, count_cut, _total(opened))
+            with open_engine(sharing) as shared:
+                opening = Opening(spec_of(encoder, model, shared), settings)
+                total = _total(opened)
+                result = encode_documents(items(), encoder, out, settings, count_cut, total, engine=shared, opener=opening)
         except KeyboardInterrupt:
             console.print("interrupted: give the same command again to go on where it stopped")
             raise typer.Exit(130) from None
@@ -135,88 +149,6 @@ def encode(
 def _check(option: str, given: str, known: Sequence[str]) -> None:
     if given not in known:
         raise MedloomError(f"--{option} {given}: give {', '.join(known[:-1])} or {known[-1]}")
-
-
-def _encoder(model: str, precision: Any, backend: Any, begun: "EncodeSettings | None") -> "Encoder":  # noqa: ANN401
-    """The model; what ``auto`` chose for a folder that was begun stays."""
-    from medloom.encode import load_encoder
-
-    if model.startswith(_ENDPOINT):
-        from medloom.encode.endpoint import OpenAIEncoder
-
-        endpoint = OpenAIEncoder(model)
-        endpoint.check_allowed(public=False)
-        return endpoint
-    if begun is not None:
-        backend = begun.backend if backend == "auto" and begun.backend in _BACKENDS else backend
-        precision = begun.precision if precision == "auto" and begun.precision in _PRECISIONS else precision
-    encoder: Encoder = load_encoder(model, precision, backend)
-    return encoder
-
-
-def _settings(
-    model: str,
-    encoder: "Encoder",
-    role: Any,  # noqa: ANN401
-    dimensions: int | None,
-    form: Any,  # noqa: ANN401
-    stored: Any,  # noqa: ANN401
-    long: str,
-) -> "EncodeSettings":
-    from medloom.encode.job import EncodeSettings
-
-    if dimensions is not None and dimensions > encoder.dimensions:
-        raise MedloomError(f"--dimensions {dimensions}: the model's vectors have {encoder.dimensions}: give that or fewer")
-    return EncodeSettings(
-        model=model,
-        model_hash=encoder.hash,
-        backend=str(getattr(encoder, "backend", "")),
-        precision=str(getattr(encoder, "precision", "")),
-        prompt=None if role == "none" else encoder.prompt_for(role),
-        dimensions=dimensions or encoder.dimensions,
-        stored=stored,
-        form=form,
-        long=long,
-    )
-
-
-def _reading(
-    encoder: "Encoder", settings: "EncodeSettings"
-) -> "tuple[Callable[[Document], Item], Callable[[Sequence[str]], int] | None]":
-    """What makes an item of a document, and what counts the texts that the model cuts; none for an endpoint."""
-    from medloom.encode.job import Item, document_text
-    from medloom.search.chunks import ChunkSettings
-    from medloom.search.measure import chunker_for
-    from medloom.serve.tokens import TokenCounter
-
-    model: Any = getattr(encoder, "model", None)
-    reads = getattr(model, "max_seq_length", None) or 0
-    longest = int(reads) if isfinite(reads) else 0
-    if not longest:
-        if settings.long == "pool":
-            raise MedloomError("--long pool: this model does not say how much it reads: give --long cut")
-        return lambda document: Item(document.source, document.id, (document_text(document),)), None
-    counter, prompt = TokenCounter(model.tokenizer, longest), settings.prompt or ""
-    chunker = chunker_for(encoder, ChunkSettings(tokens=max(16, longest), overlap=0))
-
-    def fits(text: str) -> bool:
-        return len(text.encode("utf-8", "surrogatepass")) + len(prompt) < longest - 2
-
-    def cut(texts: Sequence[str]) -> list[bool]:
-        doubtful = [i for i, text in enumerate(texts) if not fits(text)]
-        found = [False] * len(texts)
-        if doubtful:
-            for i, tokens in zip(doubtful, counter.count([prompt + texts[i] for i in doubtful]), strict=True):
-                found[i] = tokens > longest
-        return found
-
-    def to_item(document: "Document") -> Item:
-        whole = document_text(document)
-        if settings.long == "pool" and cut([whole])[0]:
-            return Item(document.source, document.id, tuple(chunk.embedded for chunk in chunker(document)))
-        return Item(document.source, document.id, (whole,))
-
-    return to_item, lambda texts: sum(cut(texts))
 
 
 def _marked(before: bool | None, document: bool | None) -> bool | None:

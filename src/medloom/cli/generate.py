@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from medloom.cli.sharing import AddressOption, CoresOption, EngineOption, GpusOption, WorkersOption, sharing_settings
+
 if TYPE_CHECKING:
     from medloom.generate.config import GenerateConfig
     from medloom.generate.forecast import CallForecast
@@ -35,7 +37,8 @@ def generate(
         typer.Option("--contains-phi/--no-phi", help="Whether the text is about patients who can be told from it."),
     ] = None,
     allow_phi_to: Annotated[
-        list[str] | None, typer.Option(help="A host that patient text may go to as it is. Repeatable; recorded.")
+        list[str] | None,
+        typer.Option(help="Where patient text may go as it is: a host, or cluster. Repeatable; recorded."),
     ] = None,
     base: Annotated[
         str, typer.Option(help="Checks round trips where checks.round_trip is base.")
@@ -43,17 +46,25 @@ def generate(
     calls: Annotated[Path | None, typer.Option(help="The table of calls; calls.sqlite in OUT if not given.")] = None,
     seed: Annotated[int, typer.Option(help="Draws the documents where limit is set.")] = 7,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Ask again where a call failed for good.")] = False,
+    engine: EngineOption = None,
+    workers: WorkersOption = None,
+    worker_cores: CoresOption = None,
+    worker_gpus: GpusOption = None,
+    address: AddressOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count calls, tokens and cost; ask nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Write queries for documents with a language model, or without one, and keep those that pass every check.
 
-    Give the same command again to go on after a kill. Two processes with the same OUT share the work.
+    Give the same command again to go on after a kill. Two processes with the same OUT share the
+    calls. An engine shares out the writing without a model, and the checks; a server is asked from this process.
     """
     from rich.console import Console
 
     from medloom.artifacts import disk_errors, write_json
-    from medloom.deid.gate import checked
+    from medloom.deid.gate import CLUSTER, checked
+    from medloom.engine import HOW_ONLY, joined_cluster
+    from medloom.folders import check_is_file_system
     from medloom.generate.run import foresee, open_model
     from medloom.generate.run import generate as generate_records
     from medloom.progress import shown_on
@@ -61,12 +72,15 @@ def generate(
     from medloom.sources.opened import OpenedDocuments
 
     console = Console(stderr=True)
-    config = _settings(recipe, mode, model, set_ or [])
+    check_is_file_system(out, calls)
+    sharing = sharing_settings(engine, workers, worker_cores, worker_gpus, address)
+    config = _settings(recipe, mode, model, set_ or []).model_copy(update=sharing)
     fields = FieldMap(text=text, title=title, id=id_, group=group)
     opened = OpenedDocuments(documents, fields, contains_phi)
     bars = shown_on(console) if console.is_terminal else nullcontext()
     chat = open_model(config)
     host = chat.host if chat else None
+    cluster, allowed = CLUSTER if joined_cluster(config) else None, allow_phi_to or ()
     if dry_run:
         with bars:
             summary, forecast = foresee(opened, config, calls or out / "calls.sqlite", chat, seed)
@@ -76,7 +90,7 @@ def generate(
         out.mkdir(parents=True, exist_ok=True)
         with bars, disk_errors(out):
             summary = generate_records(
-                lambda: checked(opened(), host, allow_phi_to or (), "generate"),
+                lambda: checked(checked(opened(), host, allowed, "generate"), cluster, allowed, "generate"),
                 config,
                 out,
                 calls or out / "calls.sqlite",
@@ -86,7 +100,11 @@ def generate(
                 retry_failed,
             )
             shutil.rmtree(out / "vectors", ignore_errors=True)
-            settings = {"settings": config.model_dump(mode="json"), "seed": seed, "documents": opened.hash()}
+            settings = {
+                "settings": config.model_dump(mode="json", exclude={*HOW_ONLY}),
+                "seed": seed,
+                "documents": opened.hash(),
+            }
             opened_to = {"host": host, "allow_phi_to": allow_phi_to or []}
             write_json(out / "summary.json", _as_json(summary) | opened_to | settings)
     except KeyboardInterrupt:

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from medloom.cli.sharing import (
+    AddressOption,
+    AllowOption,
+    CoresOption,
+    EngineOption,
+    GpusOption,
+    WorkersOption,
+    sharing_settings,
+)
 from medloom.errors import ArtifactError, MedloomError, RunLockedError, StageError
+from medloom.folders import check_is_file_system
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,6 +65,12 @@ def mine(
         list[str] | None, typer.Option("--set", help="Any setting of negatives: like_positive=0.9. Repeatable.")
     ] = None,
     precision: Annotated[str, typer.Option(help="fp32, bf16, or auto.")] = "auto",
+    allow_phi_to: AllowOption = None,
+    engine: EngineOption = None,
+    workers: WorkersOption = None,
+    worker_cores: CoresOption = None,
+    worker_gpus: GpusOption = None,
+    address: AddressOption = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -72,12 +88,15 @@ def mine(
             "depth": depth,
             "guide": guide,
             "cross_encoder": cross_encoder,
+            **sharing_settings(engine, workers, worker_cores, worker_gpus, address),
         },
         set_ or [],
     )
+    check_is_file_system(pairs, out, documents)
     if out.suffix != ".parquet":
         raise StageError(f"--out {out}: the records are written as Parquet: give the file such a name")
     with console() as tell, _held(out, force):
+        _check_cluster(config, documents, allow_phi_to or ())
         result = _mine(pairs, out, base, documents, config, precision, tell)
     if as_json:
         print(json.dumps(result, indent=2, ensure_ascii=False))
@@ -183,6 +202,8 @@ def _mine(
     from medloom.artifacts import write_json, write_table
     from medloom.encode import VectorFolder, load_encoder, resolve_model
     from medloom.encode.cross import load_cross_encoder
+    from medloom.encode.spec import spec_of
+    from medloom.engine import HOW_ONLY, Engine, open_engine
     from medloom.identity import file_digest, text_hash
     from medloom.mine.reading import read_records
     from medloom.mine.run import mine_task_group, target_group
@@ -197,26 +218,29 @@ def _mine(
     second = load_encoder(resolve_model(config.guide), _precision(precision)) if config.guide else None
     cross = load_cross_encoder(config.cross_encoder) if config.cross_encoder else None
     what = file_digest(pairs)
-    vectors = out.with_name(f"{out.name}.vectors")
+    vectors = out.with_name(f"{out.name}.vectors").absolute()
     counts: dict[str, int] = {}
     origins: dict[str, int] = {}
     kept: dict[str, int] = {}
 
-    def mined() -> Iterator[TrainingRecord]:
+    def mined(engine: Engine) -> Iterator[TrainingRecord]:
+        base_spec = spec_of(encoder, base, engine)
+        guide_spec = spec_of(second, config.guide, engine) if second and config.guide else None
         for key, group in groupby(sorted(records, key=target_group), key=target_group):
             ours = list(group)
             tell(f"{key[0]}: {len(ours):,} records that look for a {key[1]}")
             folder = vectors / text_hash("\0".join(key)).hex()
-            guided = VectorFolder(second, folder / "guide", what) if second else None
-            base_vectors = VectorFolder(encoder, folder / "base", what)
+            guided = VectorFolder(second, folder / "guide", what, engine, guide_spec) if second else None
+            base_vectors = VectorFolder(encoder, folder / "base", what, engine, base_spec)
             with bar(f"mining {key[0]}", len(ours), "records") as advance:
-                for record in mine_task_group(ours, base_vectors, relations, config, counts, guided, cross, origins):
+                for record in mine_task_group(ours, base_vectors, relations, config, counts, guided, cross, origins, engine):
                     kept[record.task] = kept.get(record.task, 0) + len(record.negatives)
                     advance()
                     yield record
 
     partial = out.with_name(f"{out.name}.partial")
-    n = write_table(partial, mined(), TrainingRecord)
+    with open_engine(config) as shared:
+        n = write_table(partial, mined(shared), TrainingRecord)
     partial.replace(out)
     shutil.rmtree(vectors, ignore_errors=True)
     result = {
@@ -229,7 +253,7 @@ def _mine(
         },
         "brought": sum(len(record.negatives) for record in records),
         "counts": dict(sorted(counts.items())),
-        "settings": config.model_dump(mode="json"),
+        "settings": config.model_dump(mode="json", exclude={*HOW_ONLY}),
         "base": {"name": base, "hash": model.hash, "precision": encoder.precision},
         "documents": documents is not None,
         "seconds": round(time.monotonic() - started, 1),
@@ -237,6 +261,26 @@ def _mine(
     made = {**_made(pairs), "mine": {k: result[k] for k in ("base", "settings", "negatives", "counts")}}
     write_json(_side(out), {"made": made})
     return result
+
+
+def _check_cluster(config: "NegativesConfig", documents: Path | None, allowed: "Sequence[str]") -> None:
+    """Refuse to hand text to the machines of a cluster that may not go there.
+
+    Raises:
+        GateError: The documents hold patient text, or nobody has said that they do not.
+    """
+    from medloom.deid.gate import CLUSTER, GateError, checked
+    from medloom.engine import joined_cluster
+
+    if not joined_cluster(config) or CLUSTER in allowed:
+        return
+    if documents is None:
+        raise GateError(
+            "mine: records do not say whether their text is about patients, and it would go to the machines of a cluster: "
+            "give --documents with the documents that they were made from, or --allow-phi-to cluster"
+        )
+    for _ in checked(_documents(documents), CLUSTER, allowed, "mine"):
+        pass
 
 
 def _relations(path: Path | None, records: "Sequence[TrainingRecord]") -> "Relations":

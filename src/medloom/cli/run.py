@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from medloom.cli.sharing import AddressOption, CoresOption, EngineOption, GpusOption, WorkersOption, sharing_settings
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -25,12 +27,18 @@ def run(
         bool,
         typer.Option("--smoke", help="Try the recipe: small, in minutes, without network; what is fetched is replaced."),
     ] = False,
+    engine: EngineOption = None,
+    workers: WorkersOption = None,
+    worker_cores: CoresOption = None,
+    worker_gpus: GpusOption = None,
+    address: AddressOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, with counts and an estimate of time.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
 ) -> None:
     """Run a recipe from text to a model that is compared with its base.
 
-    A second run skips what is done; a killed run goes on where it stopped.
+    A second run skips what is done; a killed run goes on where it stopped. An engine shares out the work of generate, guard
+    and mine.
     """
     from rich.console import Console
 
@@ -42,6 +50,7 @@ def run(
     loaded = Recipe.load(recipe, set_ or [])
     if smoke:
         loaded = _shrunk(loaded, out, console)
+    loaded = loaded.shared_by(sharing_settings(engine, workers, worker_cores, worker_gpus, address))
     if dry_run:
         _show_plan(loaded, out, until, force or [], as_json)
         return

@@ -7,6 +7,8 @@ from medloom.errors import MedloomError
 from medloom.records import Document
 
 PUBLISH = "publish"
+CLUSTER = "cluster"
+"""What machines of a cluster that is joined are called, all together."""
 
 
 class GateError(MedloomError):
@@ -61,7 +63,8 @@ def refusal(source: str, contains_phi: bool | None, host: str | None, what: str)
             "Write contains_phi: false in the source (--no-phi on the command line) if it is not; else contains_phi: true "
             "(--contains-phi), and add deid: {} to the recipe or run medloom deid"
         )
-    to = "a model that is published" if host == PUBLISH else f"{host}, which is not this machine"
+    places = {PUBLISH: "a model that is published", CLUSTER: "the machines of a cluster"}
+    to = places.get(str(host), f"{host}, which is not this machine")
     return (
         f"{what}: source {source!r} holds patient text (contains_phi: true) that was not de-identified, and it would go to "
         f"{to}. Add deid: {{}} to the recipe or run medloom deid; if your agreements allow it as it is, write "

@@ -7,7 +7,6 @@ that name them, so a kill loses at most the chunk that was being written, and th
 Writers take turns by a lock, and each user of a folder holds a lock of its own, so that none is removed under anyone.
 """
 
-import hashlib
 import json
 import logging
 import os
@@ -23,21 +22,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 from filelock import FileLock, Timeout
 
 from medloom.artifacts import disk_errors, write_json
+from medloom.encode.keys import RECORD, Ints, KeyIndex, Keys, Rows, as_records, text_keys
 from medloom.errors import ModelError
 from medloom.progress import bar
 
 DType = Literal["float32", "float16"]
-Keys = npt.NDArray[np.uint64]
-Ints = npt.NDArray[np.int64]
-Rows = npt.NDArray[Any]
 Encode = Callable[[Sequence[str]], Rows | Sequence[Rows]]
 
 CHUNK = 1_024
-_RECORD = np.dtype([("high", "<u8"), ("low", "<u8"), ("start", "<i8"), ("count", "<i8")])
 _META, _INDEX, _ROWS = "meta.json", "index.bin", "rows.bin"
 _VERSION = 1
 
@@ -67,48 +62,6 @@ class Fill:
 
     def __add__(self, other: "Fill") -> "Fill":
         return Fill(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
-
-
-def text_keys(texts: Sequence[str]) -> Keys:
-    """128-bit BLAKE2b of each text, uint64, shape (n, 2)."""
-    joined = b"".join(hashlib.blake2b(t.encode("utf-8", "surrogatepass"), digest_size=16).digest() for t in texts)
-    return np.frombuffer(joined, dtype="<u8").reshape(-1, 2)
-
-
-class KeyIndex:
-    """Where the rows of a key are, in one sorted array: 40 bytes a key."""
-
-    def __init__(self) -> None:
-        self._sorted = np.empty(0, dtype=_RECORD)
-        self._high = np.empty(0, dtype=np.uint64)
-        self._new: list[Rows] = []
-
-    def add(self, records: Rows) -> None:
-        """Take in records; see :func:`as_records`."""
-        self._new.append(records)
-
-    def find(self, keys: Keys) -> Ints:
-        """Start and count of each key's rows, shape (n, 2); (-1, 0) for those that are not there."""
-        self._merge()
-        at = np.searchsorted(self._high, keys[:, 0])
-        spans = np.tile(np.array([-1, 0], dtype=np.int64), (len(keys), 1))
-        left = np.arange(len(keys))
-        while len(left):
-            left = left[at[left] < len(self._high)]
-            left = left[self._high[at[left]] == keys[left, 0]]
-            right = self._sorted["low"][at[left]] == keys[left, 1]
-            found = self._sorted[at[left[right]]]
-            spans[left[right]] = np.stack([found["start"], found["count"]], axis=1)
-            left = left[~right]
-            at[left] += 1
-        return spans
-
-    def _merge(self) -> None:
-        if self._new:
-            together = np.concatenate([self._sorted, *self._new])
-            self._sorted = together[np.argsort(together["high"], kind="stable")]
-            self._high = np.ascontiguousarray(self._sorted["high"])
-            self._new = []
 
 
 class Store:
@@ -245,11 +198,11 @@ class _FileStore(Store):
     def _refresh(self) -> None:
         """Learn of records that were added since; half a record, or one without its rows, is none."""
         index, rows = self._files
-        new = os.fstat(index.fileno()).st_size // _RECORD.itemsize - self._known
+        new = os.fstat(index.fileno()).st_size // RECORD.itemsize - self._known
         if new <= 0:
             return
-        index.seek(self._known * _RECORD.itemsize)
-        records = np.fromfile(index, dtype=_RECORD, count=new)
+        index.seek(self._known * RECORD.itemsize)
+        records = np.fromfile(index, dtype=RECORD, count=new)
         ends = self._end + np.cumsum(records["count"])
         there = os.fstat(rows.fileno()).st_size // self._row_bytes
         whole = (records["start"] == ends - records["count"]) & (records["count"] >= 0) & (ends <= there)
@@ -259,7 +212,7 @@ class _FileStore(Store):
 
     def _cut(self) -> None:
         """Cut off what a killed writer left half done; only under the lock."""
-        for file, size in zip(self._files, (self._known * _RECORD.itemsize, self._end * self._row_bytes), strict=True):
+        for file, size in zip(self._files, (self._known * RECORD.itemsize, self._end * self._row_bytes), strict=True):
             if os.fstat(file.fileno()).st_size > size:
                 file.truncate(size)
 
@@ -377,14 +330,6 @@ def _in_use(folder: Path) -> bool:
 
 def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.glob("*"))
-
-
-def as_records(keys: Keys, starts: Ints, counts: Ints) -> Rows:
-    """What says that the rows of each key begin at ``starts`` and are ``counts``, each int64, shape (n,)."""
-    records = np.empty(len(keys), dtype=_RECORD)
-    records["high"], records["low"] = keys[:, 0], keys[:, 1]
-    records["start"], records["count"] = starts, counts
-    return records
 
 
 def _records(keys: Keys, counts: Ints, start: int) -> Rows:

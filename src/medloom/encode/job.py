@@ -9,10 +9,12 @@ import hashlib
 import json
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
@@ -23,22 +25,22 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from medloom import __version__
 from medloom.artifacts import disk_errors, write_json
-from medloom.encode.cache import KeyIndex, as_records, text_keys
-from medloom.encode.encoder import Encoder, Floats
+from medloom.encode.encoder import Encoder
+from medloom.encode.keys import KeyIndex, as_records, text_keys
+from medloom.encode.parts import Computed, CountCut, Opener, Part, compute
 from medloom.encode.shards import SHARD
 from medloom.encode.sinks import Form, Names, Sink, open_sink
-from medloom.encode.stored import Kept, Rows, fit, keep
+from medloom.encode.stored import Kept
+from medloom.engine import HERE, Engine
 from medloom.errors import ArtifactError, RunLockedError
 from medloom.progress import noted_bar
 from medloom.records import Document
 
 ENCODING, SHARDS = "encoding.json", "shards.jsonl"
 _LOCK = ".lock"
-_UNIT = 1e-3
 
-Ints = npt.NDArray[np.integer[Any]]
-CountCut = Callable[[Sequence[str]], int]
-"""How many of some texts the model will cut."""
+Ints = npt.NDArray[np.int64]
+Compute = Callable[[Part], Computed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class Encoded:
         cut: Documents that were cut to the model's length.
         pooled: Documents whose vector is the mean of several stretches'.
         seconds: Wall time.
-        texts_per_second: Texts computed, by the time spent computing.
+        texts_per_second: Texts computed, by the time that a worker spent computing.
     """
 
     folder: str
@@ -114,40 +116,51 @@ def encode_documents(
     count_cut: CountCut | None = None,
     total: int | None = None,
     facts: Mapping[str, Any] | None = None,
+    engine: Engine = HERE,
+    opener: Opener | None = None,
 ) -> Encoded:
     """Encode documents into a folder.
 
-    Vectors of a shard are computed apart from other shards, so a resumed folder is that of an unbroken run.
+    Vectors of a shard are computed apart from other shards, so a resumed folder is that of an unbroken run, and several
+    workers give what one gives.
 
     Args:
-        items: The documents, streamed once; a shard of them is held in memory, and 40 bytes of each distinct one.
-        encoder: What encodes.
+        items: The documents, streamed once; a few shards of them for each worker are held in memory, and 40 bytes of each
+            distinct one.
+        encoder: What encodes in this process.
         out: The folder.
         settings: What the vectors are to be.
         count_cut: Counts texts that the model cuts; not called for documents in several pieces.
         total: Number of documents, for the progress bar.
         facts: Further facts for ``encoding.json``.
+        engine: Who shares the work.
+        opener: Gives encoder and counter to workers in other processes; needed where the engine has such.
 
     Raises:
         ArtifactError: The folder holds something else, or vectors made in another way; or the disk is full.
         RunLockedError: Another command writes to it.
+        ValueError: The engine has workers in other processes, and nothing was given that they could open.
     """
+    if not engine.is_here and opener is None:
+        raise ValueError("workers in other processes need an opener")
+    here: Opener = lambda: (encoder, count_cut)  # noqa: E731
+    function = partial(
+        compute,
+        opener=opener if opener is not None and not engine.is_here else here,
+        prompt=settings.prompt,
+        dimensions=settings.dimensions,
+        stored=settings.stored,
+    )
     started = time.perf_counter()
     with disk_errors(out), _held(out):
         _check_free(out, settings)
         said = {"settings": settings.model_dump(mode="json"), "medloom": __version__, **(facts or {})}
         write_json(out / ENCODING, {"state": "encoding", **said})
         sink = open_sink(settings.form, out, settings.dimensions, settings.stored)
-        work = _Work(encoder, out, settings, sink, count_cut, Encoded(str(out)), _done(out / SHARDS))
-        stream = iter(items)
+        work = _Work(function, engine, out, sink, Encoded(str(out)), _done(out / SHARDS))
         with noted_bar("encoding", total, "documents") as advance:
-            for number in count():
-                shard = list(islice(stream, SHARD))
-                if shard:
-                    work.shard(number, shard)
-                    advance(len(shard), f"{work.rate:,.0f} texts/s" if work.seconds else "")
-                if len(shard) < SHARD:
-                    break
+            for rows in work.shards(items):
+                advance(rows, f"{work.rate:,.0f} texts/s" if work.seconds else "")
         sink.finish(work.result.documents)
         work.result.seconds = round(time.perf_counter() - started, 2)
         work.result.texts_per_second = round(work.rate, 1)
@@ -178,18 +191,43 @@ def document_text(document: Document) -> str:
     return "\n".join(part for part in (*dict.fromkeys(names), *body) if part.strip())
 
 
+@dataclass(frozen=True)
+class _Waiting:
+    """A shard whose vectors are being computed.
+
+    Attributes:
+        number: Of the shard.
+        names: Of its rows.
+        texts: Digest of what they depend on.
+        new: Rows whose text is computed.
+        first: For each row the first one of the shard with its text.
+        earlier: For each row the row of an earlier shard with its text, -1 if there is none.
+        texts_read: Texts that the model reads.
+        pooled: Documents in several pieces.
+    """
+
+    number: int
+    names: Names
+    texts: str
+    new: Ints
+    first: Ints
+    earlier: Ints
+    texts_read: int
+    pooled: int
+
+
 @dataclass
 class _Work:
     """One command on a folder."""
 
-    encoder: Encoder
+    function: Compute
+    engine: Engine
     folder: Path
-    settings: EncodeSettings
     sink: Sink
-    count_cut: CountCut | None
     result: Encoded
     done: Mapping[int, Mapping[str, Any]]
     index: KeyIndex = field(default_factory=KeyIndex)
+    waiting: deque[_Waiting] = field(default_factory=deque)
     seconds: float = 0.0
 
     @property
@@ -197,64 +235,68 @@ class _Work:
         """Texts per second of computing."""
         return self.result.computed / self.seconds if self.seconds else 0.0
 
-    def shard(self, number: int, items: Sequence[Item]) -> None:
-        """Have the vectors of a shard on the disk."""
+    def shards(self, items: Iterable[Item]) -> Iterator[int]:
+        """Have the vectors of all shards on the disk; yields the rows that are done since the last time."""
+        kept = 0
+        for computed in self.engine.in_order(self.function, self._parts(items)):
+            shard = self.waiting.popleft()
+            self._write(shard, computed)
+            yield len(shard.names.ids) + self.result.kept - kept
+            kept = self.result.kept
+        yield self.result.kept - kept
+
+    def _parts(self, items: Iterable[Item]) -> Iterator[Part]:
+        """What is to be computed, shard by shard; those that are done are only counted."""
+        stream = iter(items)
+        for number in count():
+            shard = list(islice(stream, SHARD))
+            if shard and (part := self._prepared(number, shard)) is not None:
+                yield part
+            if len(shard) < SHARD:
+                return
+
+    def _prepared(self, number: int, items: Sequence[Item]) -> Part | None:
+        """What of a shard is to be computed; None if an earlier command has done it."""
         keys = text_keys(["".join(f"{len(piece)}:{piece}" for piece in item.pieces) for item in items])
         earlier = self.index.find(keys)[:, 0]
         _, firsts, which = np.unique(keys, axis=0, return_index=True, return_inverse=True)
         first = firsts[which.reshape(-1)]
-        new = np.flatnonzero((earlier < 0) & (first == np.arange(len(items))))
+        is_new = (earlier < 0) & (first == np.arange(len(items)))
+        new = np.flatnonzero(is_new)
+        self.index.add(as_records(keys[new], number * SHARD + new, np.ones(len(new), dtype=np.int64)))
+        self.result.documents += len(items)
+        self.result.repeated += len(items) - len(new)
         texts = _digest(items, keys)
         noted = self.done.get(number, {})
         if noted.get("texts") == texts:
             self.result.kept += len(items)
-        else:
-            rows = self._compute([items[int(i)] for i in new])
-            whole = np.empty((len(items), rows.shape[1]), dtype=rows.dtype)
-            fresh = earlier < 0
-            whole[fresh] = rows[np.searchsorted(new, first[fresh])]
-            if not fresh.all():
-                whole[~fresh] = self.sink.read(earlier[~fresh])
-            self.sink.write(number, Names([item.id for item in items], [item.source for item in items]), whole)
-            noted = {"shard": number, "texts": texts, **self._counts(items)}
-            _note(self.folder / SHARDS, noted)
-        self.index.add(as_records(keys[new], number * SHARD + new, np.ones(len(new), dtype=np.int64)))
-        self.result.documents += len(items)
-        self.result.repeated += len(items) - len(new)
+            self._count(noted)
+            return None
+        pieces = [item.pieces for item, fresh in zip(items, is_new.tolist(), strict=True) if fresh]
+        repeated = [i.pieces[0] for i, fresh in zip(items, is_new.tolist(), strict=True) if not fresh and len(i.pieces) == 1]
+        names = Names([item.id for item in items], [item.source for item in items])
+        pooled = sum(len(item.pieces) > 1 for item in items)
+        self.waiting.append(_Waiting(number, names, texts, new, first, earlier, sum(map(len, pieces)), pooled))
+        return Part(pieces, repeated)
+
+    def _write(self, shard: _Waiting, computed: Computed) -> None:
+        """Have a shard on the disk; those before it are there, so that what repeats their texts can be read from them."""
+        self.seconds += computed.seconds / self.engine.workers
+        self.result.computed += shard.texts_read
+        whole = np.empty((len(shard.first), computed.rows.shape[1]), dtype=computed.rows.dtype)
+        fresh = shard.earlier < 0
+        whole[fresh] = computed.rows[np.searchsorted(shard.new, shard.first[fresh])]
+        if not fresh.all():
+            whole[~fresh] = self.sink.read(shard.earlier[~fresh])
+        self.sink.write(shard.number, shard.names, whole)
+        counts = {"empty": computed.empty, "cut": computed.cut, "pooled": shard.pooled}
+        _note(self.folder / SHARDS, {"shard": shard.number, "texts": shard.texts, **counts})
+        self._count(counts)
+
+    def _count(self, noted: Mapping[str, Any]) -> None:
         self.result.empty += noted["empty"]
         self.result.cut += noted["cut"]
         self.result.pooled += noted["pooled"]
-
-    def _compute(self, items: Sequence[Item]) -> Rows:
-        """Stored vectors of documents: of one piece that piece's, of several their mean, weighted by their lengths."""
-        start = time.perf_counter()
-        pieces = [piece for item in items for piece in item.pieces]
-        vectors = self.encoder.encode(pieces, self.settings.prompt, label="computing")
-        self.seconds += time.perf_counter() - start
-        self.result.computed += len(pieces)
-        sizes = [len(item.pieces) for item in items]
-        if len(pieces) > len(items):
-            vectors = _pooled(vectors, np.array([max(1, len(piece)) for piece in pieces]), np.array(sizes))
-        return keep(fit(vectors, self.settings.dimensions), self.settings.stored)
-
-    def _counts(self, items: Sequence[Item]) -> dict[str, int]:
-        single = [item.pieces[0] for item in items if len(item.pieces) == 1]
-        return {
-            "empty": sum(not text.strip() for text in single),
-            "cut": self.count_cut(single) if self.count_cut else 0,
-            "pooled": len(items) - len(single),
-        }
-
-
-def _pooled(vectors: Floats, lengths: Ints, sizes: Ints) -> Floats:
-    """Mean of each document's vectors, weighted by length; as long as a single vector, if those are of unit length."""
-    starts = np.cumsum(sizes) - sizes
-    means = np.add.reduceat(vectors * lengths[:, None], starts, axis=0) / np.add.reduceat(lengths, starts)[:, None]
-    norms = np.linalg.norm(vectors, axis=1)
-    if np.allclose(norms, 1, atol=_UNIT):
-        means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), np.finfo(np.float32).tiny)
-    means[sizes == 1] = vectors[starts[sizes == 1]]
-    return means.astype(np.float32)
 
 
 def _digest(items: Sequence[Item], keys: Ints) -> str:

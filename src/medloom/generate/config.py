@@ -4,6 +4,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
 
+from medloom.engine import Sharing
+
 QueryKind = Literal["keyword", "question", "treatment", "lay", "absent"]
 Mode = Literal["one-shot", "evidence-first", "extractive"]
 TASK_KINDS: dict[QueryKind, str] = {
@@ -43,10 +45,8 @@ class Checks(BaseModel):
     )
 
 
-class GenerateConfig(BaseModel):
+class GenerateConfig(Sharing):
     """Queries from documents: by a language model, or from the text itself."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     mode: Mode = Field(
         default="one-shot",

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from medloom.artifacts import read_table, write_table
 from medloom.deid.spans import Detector
+from medloom.engine import Engine, open_engine
 from medloom.errors import StageError
 from medloom.generate.calls import CallStore
 from medloom.generate.chat import Ask, ChatModel
 from medloom.generate.config import TASK_KINDS, GenerateConfig
-from medloom.generate.drafts import Draft, Reject, shown_text
+from medloom.generate.drafts import Reject, shown_text
 from medloom.generate.write import Writer, writer_for
 from medloom.identity import digest, text_hash
 from medloom.progress import bar
 from medloom.records import Document, TrainingRecord
 
 if TYPE_CHECKING:
-    from medloom.generate.checks import Checker
     from medloom.generate.forecast import CallForecast
     from medloom.mine.negatives import VectorFile
 
@@ -159,7 +159,8 @@ def generate(
             _call(writer.asks, model, store, config, summary, retry_failed, summary.documents * per_document)
         with FileLock(calls.with_suffix(".lock")), (folder / REJECTS).open("w", encoding="utf-8") as rejects:
             job = _Job(config, folder, store, writer, detector, summary, _Rejects(rejects, summary))
-            fates = job.collect(chosen)
+            with open_engine(config) as engine:
+                fates = job.collect(chosen, engine)
             job.try_round_trip(vectors)
             if config.checks.judge and model is not None:
                 _call(job.all_asks, model, store, config, summary, retry_failed, None)
@@ -198,28 +199,27 @@ class _Job:
     rejects: _Rejects
     kept: set[tuple[str, str]] = field(default_factory=set)
 
-    def collect(self, documents: Callable[[], Iterable[Document]]) -> dict[tuple[str, str], str]:
+    def collect(self, documents: Callable[[], Iterable[Document]], engine: Engine) -> dict[tuple[str, str], str]:
         """Parse and check what was written for each document; returns what became of each, so far."""
-        from medloom.generate.checks import Checker, Duplicates
-        from medloom.generate.records import to_records
+        from medloom.generate.checks import Duplicates
+        from medloom.generate.drafting import drafted
 
-        checker = Checker(self.config, self.detector, self.summary.altered)
         seen: dict[str, Duplicates] = {}
         fates: dict[tuple[str, str], str] = {}
+        summary = self.summary
+        found = drafted(
+            documents(), self.writer, self.store, self.config, self.detector, summary.model, summary.altered, engine
+        )
 
         def records() -> Iterator[TrainingRecord]:
-            with bar("checking queries", self.summary.documents, "documents") as advance:
-                for document in documents():
+            with bar("checking queries", summary.documents, "documents") as advance:
+                for document, one in found:
                     advance()
-                    written = self.writer.written(document, self.store)
-                    self.rejects.add(written.rejects)
-                    self.summary.drafts += len(written.drafts)
-                    good = self._checked(document, written.drafts, checker)
-                    ours, bad = to_records(document, good, self.summary.model)
-                    self.rejects.add(bad)
+                    self.rejects.add(one.rejects)
+                    summary.drafts += one.drafts
                     duplicates = seen.setdefault(document.source, Duplicates(self.config.checks.near_duplicate))
-                    fates[document.source, document.id] = written.fate
-                    for record in ours:
+                    fates[document.source, document.id] = one.fate
+                    for record in one.records:
                         if duplicates.is_new(record.query):
                             yield record
                         else:
@@ -227,18 +227,6 @@ class _Job:
 
         write_table(self.folder / _CANDIDATES, records(), TrainingRecord)
         return fates
-
-    def _checked(self, document: Document, drafts: Iterable[Draft], checker: "Checker") -> list[Draft]:
-        shown = shown_text(document)
-        good: list[Draft] = []
-        for draft in drafts:
-            result = checker.check(draft, shown)
-            if isinstance(result, Draft):
-                good.append(result)
-            else:
-                bad = Reject(document.id, document.source, result, draft.kind, draft.query, draft.evidence, draft.prompt)
-                self.rejects.add([bad])
-        return good
 
     def try_round_trip(self, vectors: "Callable[[str], VectorFile] | None") -> None:
         """Drop the queries that do not find their own passage again."""

@@ -1,11 +1,10 @@
 """The three ways of writing queries: what is asked of the model, and what is made of its answers."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal, Protocol
 
-from medloom.generate.calls import CallStore
 from medloom.generate.chat import Answer, Ask, ChatModel
 from medloom.generate.config import GenerateConfig, QueryKind
 from medloom.generate.drafts import Draft, Passage, Reject, shown_text
@@ -31,14 +30,34 @@ class Written:
     fate: Fate = "rejected"
 
 
+class Answers(Protocol):
+    """Where the answers are: a :class:`~medloom.generate.calls.CallStore`, say."""
+
+    def get(self, key: str) -> Answer | None:
+        """The answer to a call; None if there is none."""
+
+    def failure(self, key: str) -> str | None:
+        """Why a call failed; None if it did not."""
+
+
 class Writer(Protocol):
     """One way of writing queries."""
 
     def asks(self) -> Iterator[Ask]:
         """All calls of the job, in the documents' order."""
 
-    def written(self, document: Document, store: CallStore) -> Written:
+    def keys(self, document: Document) -> list[str]:
+        """Keys of the calls that are made for a document."""
+
+    def written(self, document: Document, store: Answers) -> Written:
         """What was written for a document, from the answers in the store."""
+
+    def alone(self, altered: dict[str, int]) -> "Writer":
+        """The writer without the documents, fit to travel to another process.
+
+        Args:
+            altered: What it increases by what was mended in an answer.
+        """
 
 
 def writer_for(
@@ -75,7 +94,13 @@ class _Extractive:
     def asks(self) -> Iterator[Ask]:
         return iter(())
 
-    def written(self, document: Document, store: CallStore) -> Written:
+    def keys(self, document: Document) -> list[str]:
+        return []
+
+    def alone(self, altered: dict[str, int]) -> Writer:
+        return self
+
+    def written(self, document: Document, store: Answers) -> Written:
         from medloom.generate.extractive import extract
 
         return Written(extract(document, self.config, self.stats, self.seed))
@@ -93,7 +118,15 @@ class _OneShot:
 
         return (one_shot(document, self.config) for document in self.documents())
 
-    def written(self, document: Document, store: CallStore) -> Written:
+    def keys(self, document: Document) -> list[str]:
+        from medloom.generate.prompts import one_shot
+
+        return [one_shot(document, self.config).key(self.model)]
+
+    def alone(self, altered: dict[str, int]) -> Writer:
+        return replace(self, documents=_no_documents, altered=altered)
+
+    def written(self, document: Document, store: Answers) -> Written:
         from medloom.generate.parse import parse_one_shot
         from medloom.generate.prompts import one_shot
 
@@ -116,7 +149,13 @@ class _EvidenceFirst:
             for document in self.documents():
                 yield from (ask for _, _, ask in self._plan(document, kind))
 
-    def written(self, document: Document, store: CallStore) -> Written:
+    def keys(self, document: Document) -> list[str]:
+        return [ask.key(self.model) for _, _, ask in self._plan(document)]
+
+    def alone(self, altered: dict[str, int]) -> Writer:
+        return replace(self, documents=_no_documents)
+
+    def written(self, document: Document, store: Answers) -> Written:
         from medloom.generate.parse import parse_query
 
         out = Written()
@@ -156,7 +195,7 @@ def _repeated(passages: list[Passage]) -> Iterator[Passage]:
         yield from passages
 
 
-def _read(document: Document, key: str, store: CallStore, out: Written, parse: Callable[[Answer], list[Draft]]) -> None:
+def _read(document: Document, key: str, store: Answers, out: Written, parse: Callable[[Answer], list[Draft]]) -> None:
     """Add what a call's answer holds; sets the fate of this call."""
     from medloom.generate.parse import BadAnswer
 
@@ -172,6 +211,10 @@ def _read(document: Document, key: str, store: CallStore, out: Written, parse: C
         out.drafts += parse(answer)
     except BadAnswer as error:
         out.rejects.append(Reject(document.id, document.source, error.reason, prompt=key))
+
+
+def _no_documents() -> Iterable[Document]:
+    return ()
 
 
 def _stats(documents: Callable[[], Iterable[Document]]) -> PhraseStats:

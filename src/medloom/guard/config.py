@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from medloom.engine import Sharing
 
 
-class GuardConfig(BaseModel):
+class GuardConfig(Sharing):
     """How test text is kept out of training."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     holdout: float = Field(default=0.2, gt=0, lt=1, description="Share of concepts (groups) held out for evaluation.")
     near_duplicate: float = Field(
@@ -40,9 +40,6 @@ class GuardConfig(BaseModel):
         default=(),
         description="Benchmarks that the model will be judged on beside the held-out text: paths of tasks (a folder in "
         "BEIR's layout, a table) and of built suites. Training text that shares text with them goes, as with held-out text.",
-    )
-    workers: int = Field(
-        default=1, ge=1, description="Processes that share the work; the result is the same whatever their number."
     )
 
 

@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from medloom.engine import HERE, Engine
 from medloom.guard.alike import SLOTS, bands_for, look_at, runs_of
 from medloom.guard.hashes import Hashes, Places
 from medloom.guard.split import joined
-from medloom.parallel import in_order
 from medloom.shards import Shard
 
 _SMALL_BUCKET = 16
@@ -52,7 +52,7 @@ class Duplicates:
         return len(np.unique(self.first[~own]))
 
 
-def find_duplicates(documents: Sequence[Shard], threshold: float, scratch: Path, workers: int = 1) -> Duplicates:
+def find_duplicates(documents: Sequence[Shard], threshold: float, scratch: Path, engine: Engine = HERE) -> Duplicates:
     """Find the sets of documents that say nearly the same.
 
     Memory: some 50 bytes a document, and 16 for each pair that sketches bring together.
@@ -61,28 +61,28 @@ def find_duplicates(documents: Sequence[Shard], threshold: float, scratch: Path,
         documents: All documents of all sources.
         threshold: Jaccard overlap, 0.5 to 1, of two near-duplicates.
         scratch: A folder for some 400 bytes a document, and for the runs of those that are compared.
-        workers: Processes that share the work.
+        engine: Who shares the work.
     """
     scratch.mkdir(parents=True)
-    texts, long = _sketched(documents, threshold, scratch, workers)
+    texts, long = _sketched(documents, threshold, scratch, engine)
     numbers = np.arange(len(texts))
     first = _first_equal(texts)
     usable = np.flatnonzero(long & (first == numbers))
     candidates, crowded = _candidates(usable, len(texts), threshold, scratch)
-    ones, others = _verified(candidates, documents, threshold, scratch / "runs", workers)
+    ones, others = _verified(candidates, documents, threshold, scratch / "runs", engine)
     sets = joined(np.concatenate((numbers, ones)), np.concatenate((first, others)), len(texts))
     return Duplicates(np.unique(sets, return_index=True)[1][sets] if len(sets) else sets, crowded)
 
 
 def _sketched(
-    documents: Sequence[Shard], threshold: float, scratch: Path, workers: int
+    documents: Sequence[Shard], threshold: float, scratch: Path, engine: Engine
 ) -> tuple[Hashes, npt.NDArray[np.bool_]]:
     """Put the sketches on the disk, a file for each band and one for the slots; the rest is returned."""
     texts, long = [np.empty(0, dtype=np.uint64)], [np.empty(0, dtype=bool)]
     with ExitStack() as files:
         bands = [files.enter_context(_band(scratch, band).open("wb")) for band in range(bands_for(threshold))]
         slots = files.enter_context((scratch / "slots").open("wb"))
-        for looks in in_order(partial(look_at, threshold=threshold), documents, workers):
+        for looks in engine.in_order(partial(look_at, threshold=threshold), documents, _tables(documents)):
             texts.append(looks.texts)
             long.append(looks.long)
             looks.slots.tofile(slots)
@@ -146,7 +146,7 @@ def _alike(pairs: Places, slots: npt.NDArray[np.uint8], least: float) -> Places:
 
 
 def _verified(
-    pairs: Places, documents: Sequence[Shard], threshold: float, file: Path, workers: int
+    pairs: Places, documents: Sequence[Shard], threshold: float, file: Path, engine: Engine
 ) -> tuple[Places, Places]:
     """The pairs whose overlap, counted in full, reaches the threshold."""
     ones, others = pairs >> 32, pairs & 0xFFFFFFFF
@@ -158,7 +158,7 @@ def _verified(
             parts.append((shard, (wanted[begin:end] - shard.start).tolist()))
     counts = [np.empty(0, dtype=np.int64)]
     with file.open("wb") as f:
-        for hashes, sizes in in_order(runs_of, parts, workers):
+        for hashes, sizes in engine.in_order(runs_of, parts, _tables(documents)):
             hashes.tofile(f)
             counts.append(sizes)
     sizes = np.concatenate(counts)
@@ -182,6 +182,10 @@ def _overlap(one: Hashes, other: Hashes) -> float:
     places = np.minimum(np.searchsorted(one, other), len(one) - 1)
     shared = int((one[places] == other).sum())
     return shared / (len(one) + len(other) - shared)
+
+
+def _tables(documents: Sequence[Shard]) -> list[Path]:
+    return list(dict.fromkeys(shard.path for shard in documents))
 
 
 def _band(scratch: Path, band: int) -> Path:

@@ -2,22 +2,23 @@
 
 The tables are read shard by shard, several times: for what the split needs of the documents, for the texts of the held-out
 side, for the verdicts on the training pairs. What is kept in between are arrays of a few bytes a row, and files beside the
-results; so memory hardly grows with the text. Each reading is shared out to ``workers`` processes; only the results, small
-arrays in the order of the rows, come back, and so they are the same whatever the number of processes.
+results; so memory hardly grows with the text. Each reading is shared out to the workers of an engine; only the results,
+small arrays in the order of the rows, come back, and so they are the same whatever the engine and the number of workers.
 """
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from medloom.engine import Engine, open_engine
 from medloom.guard.caps import drawn, repeated
 from medloom.guard.config import GuardConfig, GuardCounts
 from medloom.guard.contamination import REASONS, EvaluationTexts
@@ -38,7 +39,6 @@ from medloom.guard.parts import (
     sketch_pairs,
 )
 from medloom.guard.split import common_texts, shared_labels, split_documents
-from medloom.parallel import in_order
 from medloom.records import Document, TrainingRecord
 from medloom.shards import Shard, shards_of, write_shards
 
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 _Flags = npt.NDArray[np.bool_]
 _BATCH = 2_000
+Part = TypeVar("Part")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -82,16 +84,18 @@ def guard(
 
     Raises:
         ArtifactError: A table is damaged.
-        WorkerError: The worker processes keep dying.
+        WorkerError: The workers keep dying.
+        ClusterError: The engine has no fit workers.
     """
-    scratch = Path(tempfile.mkdtemp(prefix="guard-", dir=into.train.parent))
+    scratch = Path(tempfile.mkdtemp(prefix="guard-", dir=into.train.parent.absolute()))
     try:
-        work = _Guard(shards_of(documents), shards_of(pairs), config, seed, scratch)
-        work.split(into.held_out)
-        work.add(against)
-        work.write_test(into.test)
-        work.write_train(into.train)
-        return work.counts
+        with open_engine(config) as engine:
+            work = _Guard(shards_of(documents.absolute()), shards_of(pairs.absolute()), config, seed, scratch, engine)
+            work.split(into.held_out)
+            work.add(against)
+            work.write_test(into.test)
+            work.write_train(into.train)
+            return work.counts
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -100,7 +104,13 @@ class _Guard:
     """One call of :func:`guard`."""
 
     def __init__(
-        self, documents: Sequence[Shard], pairs: Sequence[Shard], config: GuardConfig, seed: int, scratch: Path
+        self,
+        documents: Sequence[Shard],
+        pairs: Sequence[Shard],
+        config: GuardConfig,
+        seed: int,
+        scratch: Path,
+        engine: Engine,
     ) -> None:
         self.counts = GuardCounts()
         self._documents = documents
@@ -108,6 +118,7 @@ class _Guard:
         self._config = config
         self._seed = seed
         self._scratch = scratch
+        self._engine = engine
         self._index = EvaluationTexts(config.near_duplicate, config.ngram, scratch / "building", config.common)
 
     def split(self, into: Path) -> None:
@@ -119,9 +130,7 @@ class _Guard:
             np.sort(some).tofile(self._scratch / name)
         wanted = [(shard, shard.part(held)) for shard in self._documents if shard.part(held).any()]
         write_shards(into, (shard.table().filter(flags) for shard, flags in wanted), Document)
-        for part in in_order(
-            partial(sketch_documents, config=self._config, folder=self._scratch), wanted, self._config.workers
-        ):
+        for part in self._shared(partial(sketch_documents, config=self._config, folder=self._scratch), wanted):
             self._index.add_sketch(part)
 
     def add(self, texts: Iterable[str]) -> None:
@@ -140,7 +149,7 @@ class _Guard:
     def write_train(self, into: Path) -> None:
         """Write the training pairs that share nothing with what was indexed."""
         check = partial(check_pairs, config=self._config, folder=self._scratch, seed=self._seed)
-        found = list(in_order(check, self._pairs, self._config.workers))
+        found = list(self._shared(check, self._pairs))
         codes = np.concatenate([np.empty(0, dtype=np.uint8), *(part.codes for part in found)])
         for code, reason in enumerate(REASONS):
             self.counts.drop(reason, int((codes == code).sum()))
@@ -158,16 +167,19 @@ class _Guard:
         tables = (table for rows in chosen for table in self._drawn(rows, found))
         self.counts.train = write_shards(into, tables, TrainingRecord)
 
+    def _shared(self, function: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
+        """The results of the engine's workers, who must see the tables and the files beside them."""
+        tables = {shard.path: None for shard in (*self._documents, *self._pairs)}
+        return self._engine.in_order(function, parts, (self._scratch, *tables))
+
     def _sides(self) -> tuple[_Flags, _Flags, Hashes]:
         """Which documents are held out, which are dropped, and a hash of each one's id."""
-        found = list(in_order(partial(read_keys, config=self._config), self._documents, self._config.workers))
+        found = list(self._shared(partial(read_keys, config=self._config), self._documents))
         ids = np.concatenate([np.empty(0, dtype=np.uint64), *(ids for _, ids, _ in found)])
         dropped = np.zeros(len(ids), dtype=bool)
         ties: tuple[Places, Places] | None = None
         if self._config.duplicates != "off":
-            alike = find_duplicates(
-                self._documents, self._config.duplicate_overlap, self._scratch / "alike", self._config.workers
-            )
+            alike = find_duplicates(self._documents, self._config.duplicate_overlap, self._scratch / "alike", self._engine)
             self._count(alike, [source for _, _, sources in found for source in sources])
             if self._config.duplicates == "drop":
                 dropped = alike.first != np.arange(len(ids))
@@ -188,9 +200,7 @@ class _Guard:
             self.counts.duplicates[name] = self.counts.duplicates.get(name, 0) + 1
 
     def _test(self) -> "Iterator[pa.Table]":
-        sketched = in_order(
-            partial(sketch_pairs, config=self._config, folder=self._scratch), self._pairs, self._config.workers
-        )
+        sketched = self._shared(partial(sketch_pairs, config=self._config, folder=self._scratch), self._pairs)
         for shard, (part, held) in zip(self._pairs, sketched, strict=True):
             self._index.add_sketch(part)
             self.counts.test += int(held.sum())

@@ -6,9 +6,10 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from medloom.engine import HERE, Engine
 from medloom.mine.bm25 import Bm25
 from medloom.mine.relations import Concept
-from medloom.mine.topk import Floats, Ints, top_k
+from medloom.mine.topk import Floats, Ints, shared_top_k
 
 Method = Literal["dense", "bm25"]
 Origin = Literal["written", "dense", "bm25"]
@@ -77,7 +78,9 @@ class Block:
     scores: dict[Method, Floats | None]
 
 
-def blocks(texts: Sequence[str], queries: Floats, pool: Pool, methods: Sequence[Method], depth: int) -> Iterator[Block]:
+def blocks(
+    texts: Sequence[str], queries: Floats, pool: Pool, methods: Sequence[Method], depth: int, engine: Engine = HERE
+) -> Iterator[Block]:
     """Search the pool for all queries, a block at a time.
 
     Args:
@@ -86,10 +89,11 @@ def blocks(texts: Sequence[str], queries: Floats, pool: Pool, methods: Sequence[
         pool: What is searched.
         methods: How.
         depth: Candidates of each method for each query.
+        engine: Who shares the search by vectors; BM25 is computed in this process.
     """
     bm25 = Bm25() if "bm25" in methods else None
     corpus = pool.texts[: pool.searched]
-    for start, size, numbers, scores in _dense(queries, pool, depth if "dense" in methods else 0):
+    for start, size, numbers, scores in _dense(queries, pool, depth if "dense" in methods else 0, engine):
         block = Block(start, size, {}, {})
         if "dense" in methods:
             block.numbers["dense"], block.scores["dense"] = numbers, scores
@@ -99,10 +103,10 @@ def blocks(texts: Sequence[str], queries: Floats, pool: Pool, methods: Sequence[
         yield block
 
 
-def _dense(queries: Floats, pool: Pool, depth: int) -> Iterator[tuple[int, int, Ints, Floats]]:
+def _dense(queries: Floats, pool: Pool, depth: int, engine: Engine) -> Iterator[tuple[int, int, Ints, Floats]]:
     """Start, size, numbers and scores of each block; blocks alone where the depth is 0."""
     if depth:
-        for start, scores, numbers in top_k(queries, pool.vectors[: pool.searched], depth):
+        for start, scores, numbers in shared_top_k(queries, pool.vectors, pool.searched, depth, engine):
             yield start, len(scores), numbers, scores
         return
     for start in range(0, len(queries), _BLOCK):

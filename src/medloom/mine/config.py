@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
+from medloom.engine import Sharing
 from medloom.mine.candidates import Method
 
 
@@ -13,10 +14,8 @@ def _distinct(methods: tuple[Method, ...]) -> tuple[Method, ...]:
     return methods
 
 
-class NegativesConfig(BaseModel):
+class NegativesConfig(Sharing):
     """How hard negatives are mined and false ones kept out."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     per_query: int = Field(default=1, ge=0, le=16, description="Hard negatives to keep for each query; 0 mines none.")
     methods: Annotated[tuple[Method, ...], AfterValidator(_distinct)] = Field(

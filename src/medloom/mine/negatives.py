@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from medloom.engine import HERE, Engine
 from medloom.mine.candidates import Pool, VectorFile, blocks, ranked
 from medloom.mine.config import NegativesConfig
 from medloom.mine.filters import Filters
@@ -27,6 +28,7 @@ def mine_negatives(
     guide: Guide | None = None,
     cross: PairScorer | None = None,
     origins: dict[str, int] | None = None,
+    engine: Engine = HERE,
 ) -> Iterator[TrainingRecord]:
     """Yield the records with their hard negatives, in order.
 
@@ -49,11 +51,12 @@ def mine_negatives(
         guide: Vectors of the guide model.
         cross: The cross-encoder.
         origins: Increased by where each negative came from (``written``, ``dense``, ``bm25``), in place.
+        engine: Who shares the search by vectors.
     """
     came_from = {} if origins is None else origins
     filters = Filters(records, queries, own, pool, relations, config, guide)
     texts = [record.query for record in records]
-    for block in blocks(texts, queries, pool, config.methods, config.depth):
+    for block in blocks(texts, queries, pool, config.methods, config.depth, engine):
         part = slice(block.start, block.start + block.size)
         reached = np.einsum("nd,nd->n", queries[part], pool.vectors[own[part]])
         rows = []

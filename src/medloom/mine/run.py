@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from medloom.engine import HERE, Engine
 from medloom.mine.candidates import Pool, VectorFile
 from medloom.mine.config import NegativesConfig
 from medloom.mine.negatives import mine_negatives
@@ -27,6 +28,7 @@ def mine_task_group(
     guide: VectorFile | None = None,
     cross: PairScorer | None = None,
     origins: dict[str, int] | None = None,
+    engine: Engine = HERE,
 ) -> Iterator[TrainingRecord]:
     """Mine negatives for one group among its own positives, which the guard has already cleared of test text.
 
@@ -39,6 +41,7 @@ def mine_task_group(
         guide: Gives the vectors of the guide model; needed where ``config.guide`` names one.
         cross: The cross-encoder; needed where ``config.cross_encoder`` names one.
         origins: Increased by where each negative came from (``written``, ``dense``, ``bm25``), in place.
+        engine: Who shares the search by vectors.
 
     Raises:
         ValueError: The settings name a guide or a cross-encoder, and none was given.
@@ -63,4 +66,4 @@ def mine_task_group(
     second = None
     if guide is not None:
         second = Guide(guide("queries", asked, "query"), guide("candidates", texts, "document"))
-    yield from mine_negatives(records, queries, own, pool, relations, config, counts, second, cross, origins)
+    yield from mine_negatives(records, queries, own, pool, relations, config, counts, second, cross, origins, engine)

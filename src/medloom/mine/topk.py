@@ -1,10 +1,14 @@
 """Exact nearest neighbours in blocks: memory is set by the block sizes, never by queries times candidates."""
 
 from collections.abc import Iterator
+from functools import lru_cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+from medloom.engine import Engine
 
 if TYPE_CHECKING:
     import torch
@@ -52,6 +56,46 @@ def top_k(
             scores, order = scores.topk(min(k, scores.shape[1]), dim=1)
             numbers = numbers.gather(1, order)
         yield start, scores.numpy(), numbers.numpy()
+
+
+def shared_top_k(
+    queries: Floats, candidates: Floats, searched: int, k: int, engine: Engine
+) -> Iterator[tuple[int, Floats, Ints]]:
+    """What :func:`top_k` yields, a block of queries for each worker at a time.
+
+    Workers in other processes read the arrays themselves, so these must be the whole content of ``.npy`` files, as
+    ``numpy.load`` maps them; arrays in memory are searched in this process.
+
+    Args:
+        queries: float32, shape (n, d).
+        candidates: float32, shape (m, d).
+        searched: How many candidates, from the first on, are searched.
+        k: Candidates per query.
+        engine: Who shares the work.
+    """
+    if engine.is_here or not (isinstance(queries, np.memmap) and isinstance(candidates, np.memmap)):
+        yield from top_k(queries, candidates[:searched], k)
+        return
+    files = Path(str(queries.filename)), Path(str(candidates.filename))
+    function = partial(_block, queries=files[0], candidates=files[1], searched=searched, k=k)
+    for start, (scores, numbers) in zip(
+        range(0, len(queries), _QUERY_BLOCK),
+        engine.in_order(function, range(0, len(queries), _QUERY_BLOCK), files),
+        strict=True,
+    ):
+        yield start, scores, numbers
+
+
+def _block(start: int, queries: Path, candidates: Path, searched: int, k: int) -> tuple[Floats, Ints]:
+    """Scores and numbers for one block of queries."""
+    block = _mapped(queries)[start : start + _QUERY_BLOCK]
+    _, scores, numbers = next(top_k(block, _mapped(candidates)[:searched], k))
+    return scores, numbers
+
+
+@lru_cache(maxsize=2)
+def _mapped(path: Path) -> Floats:
+    return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]
 
 
 def best_columns(scores: "torch.Tensor", k: int) -> "tuple[torch.Tensor, torch.Tensor]":

@@ -73,7 +73,7 @@ def write_card(path: Path, recipe: Recipe, inputs: Mapping[str, Path]) -> None:
         generated=notes.get("generate"),
         tasks=comparison["tasks"],
         verdict=comparison["verdict"],
-        settings=yaml.safe_dump(recipe.settings(), sort_keys=False, allow_unicode=True).strip(),
+        settings=yaml.safe_dump(recipe.settings(sharing=False), sort_keys=False, allow_unicode=True).strip(),
     )
     path.write_text(text, "utf-8")
 

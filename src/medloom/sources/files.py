@@ -18,6 +18,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from medloom.errors import RowError, SourceError
+from medloom.folders import check_is_file_system
 from medloom.identity import file_digest
 from medloom.records import Document, Section, stricter
 from medloom.sources.base import Rejects, Release, SourceConfig
@@ -125,6 +126,7 @@ class FilesSource(SourceConfig):
         return found
 
     def _expand(self, pattern: str) -> list[Path]:
+        check_is_file_system(pattern)
         path = self._folder / Path(pattern).expanduser()
         if path.is_file():
             return [path]

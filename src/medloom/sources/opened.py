@@ -6,6 +6,7 @@ from typing import Literal
 
 from medloom.artifacts import read_manifest, read_table
 from medloom.errors import SourceError
+from medloom.folders import check_is_file_system
 from medloom.identity import digest, file_digest
 from medloom.records import Document, marked
 from medloom.sources.base import Rejects
@@ -38,6 +39,7 @@ class OpenedDocuments:
 
     Raises:
         SourceError: There is nothing that could be read.
+        MedloomError: The path is an address of object storage.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class OpenedDocuments:
         contains_phi: bool | None = None,
         on_error: Literal["fail", "skip"] = "fail",
     ) -> None:
+        check_is_file_system(path)
         self._path, self._fields, self._contains_phi, self._on_error = path, fields or FieldMap(), contains_phi, on_error
         self.table = documents_table(path)
         if self.table is None:

@@ -3,6 +3,7 @@
 A stage is pure: finished artifacts and settings in, one artifact out. ``pipeline`` decides which of them to run.
 """
 
+from medloom.engine import HOW_ONLY
 from medloom.recipe import Recipe
 from medloom.stages import clean, collect, merge, model, notes, text
 from medloom.stages.base import Outcome, Stage, Work, base_hash, documents_stage, model_stage, nothing, training_stage
@@ -53,7 +54,7 @@ STAGES: tuple[Stage, ...] = (
         "guard",
         2,
         ("documents", "pairs"),
-        lambda r: r.guard.model_dump(mode="json", exclude={"workers", "against"}) | {"seed": r.seed},
+        lambda r: r.guard.model_dump(mode="json", exclude={*HOW_ONLY, "against"}) | {"seed": r.seed},
         text.judge_hashes,
         text.guard,
     ),
@@ -61,7 +62,7 @@ STAGES: tuple[Stage, ...] = (
         "mine",
         1,
         ("documents", "guard"),
-        lambda r: r.negatives.model_dump(mode="json") | {"precision": r.evaluate.precision},
+        lambda r: r.negatives.model_dump(mode="json", exclude={*HOW_ONLY}) | {"precision": r.evaluate.precision},
         model.mining_models,
         model.mine,
         resumable=True,
@@ -106,7 +107,7 @@ STAGES: tuple[Stage, ...] = (
         "publish",
         1,
         ("collect", "documents", "generate", "guard", "train", "model", "evaluate"),
-        lambda r: r.settings(),
+        lambda r: r.settings(sharing=False),
         nothing,
         model.publish,
     ),

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from medloom.deid.gate import PUBLISH, GateError, may_pass, refusal
+from medloom.deid.gate import CLUSTER, PUBLISH, GateError, may_pass, refusal
+from medloom.engine import Sharing, joined_cluster
 from medloom.generate.chat import host_of
 from medloom.recipe import Recipe
 from medloom.records import Document
@@ -33,6 +34,10 @@ def check_gate(recipe: Recipe, left_open: Mapping[str, Sequence[int]], stages: S
     targets: list[tuple[str, str | None]] = []
     if "generate" in stages and recipe.generate and recipe.generate.model:
         targets.append(("generate", host_of(recipe.generate.model)))
+    sections: dict[str, Sharing | None] = {"generate": recipe.generate, "guard": recipe.guard, "mine": recipe.negatives}
+    targets += [
+        (name, CLUSTER) for name, section in sections.items() if name in stages and section and joined_cluster(section)
+    ]
     if "publish" in stages:
         targets.append(("publish", PUBLISH))
     for what, host in targets:

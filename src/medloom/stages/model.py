@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from medloom.artifacts import read_table, write_json, write_table
 from medloom.errors import StageError
@@ -13,11 +14,16 @@ from medloom.recipe import Recipe
 from medloom.records import Document, TrainingRecord
 from medloom.stages.base import HELD_OUT, MINED, TEST, TRAIN, Outcome, Work, base_hash
 
+if TYPE_CHECKING:
+    from medloom.engine import Engine
+
 
 def mine(work: Work) -> Outcome:
     """Find hard negatives for every training pair."""
     from medloom.encode import VectorFolder, load_encoder, resolve_model
     from medloom.encode.cross import load_cross_encoder, resolve_cross_encoder
+    from medloom.encode.spec import spec_of
+    from medloom.engine import open_engine
     from medloom.mine.relations import Relations
     from medloom.mine.run import mine_task_group, target_group
 
@@ -36,14 +42,18 @@ def mine(work: Work) -> Outcome:
     what = file_digest(source)
     origins: dict[str, int] = {}
 
-    def mined() -> Iterator[TrainingRecord]:
+    def mined(engine: "Engine") -> Iterator[TrainingRecord]:
+        base_spec = spec_of(encoder, work.recipe.base, engine, folder)
+        guide_spec = spec_of(guide, config.guide, engine, folder) if guide and config.guide else None
         for (name, target), group in groupby(sorted(records, key=target_group), key=target_group):
-            place = work.folder / "vectors" / f"{name}-{target}"
-            vectors = VectorFolder(encoder, place, what)
-            guided = VectorFolder(guide, place / "guide", what) if guide else None
-            yield from mine_task_group(list(group), vectors, relations, config, outcome.counts, guided, cross, origins)
+            place = work.folder.absolute() / "vectors" / f"{name}-{target}"
+            vectors = VectorFolder(encoder, place, what, engine, base_spec)
+            guided = VectorFolder(guide, place / "guide", what, engine, guide_spec) if guide else None
+            ours = list(group)
+            yield from mine_task_group(ours, vectors, relations, config, outcome.counts, guided, cross, origins, engine)
 
-    outcome.rows_out = write_table(work.folder / MINED, mined(), TrainingRecord)
+    with open_engine(config) as shared:
+        outcome.rows_out = write_table(work.folder / MINED, mined(shared), TrainingRecord)
     outcome.notes = {"negatives": dict(sorted(origins.items()))}
     shutil.rmtree(work.folder / "vectors", ignore_errors=True)
     return outcome

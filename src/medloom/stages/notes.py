@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from medloom.artifacts import read_table, write_table
 from medloom.deid.gate import checked
+from medloom.engine import HOW_ONLY
 from medloom.errors import StageError
 from medloom.recipe import Recipe
 from medloom.records import Document
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from medloom.mine.negatives import VectorFile
 
 _KEY, _CALLS, _VECTORS = "deid.key", "calls.sqlite", "vectors"
-_HOW_ONLY = {"concurrency", "timeout", "retries", "max_wait"}
+_HOW_ONLY = {"concurrency", "timeout", "retries", "max_wait", *HOW_ONLY}
 
 
 def key_hash(recipe: Recipe) -> dict[str, str]:

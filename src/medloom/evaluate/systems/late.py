@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from medloom.encode.cache import Encode, Fill, Rows, Store, VectorCache
+from medloom.encode.cache import Encode, Fill, Store, VectorCache
 from medloom.encode.encoder import Role as Side
+from medloom.encode.keys import Rows
 from medloom.encode.multivector import TokenEncoder
 from medloom.evaluate.systems.base import SystemInfo
 from medloom.evaluate.systems.dense import Floats, Ints, Shelf, parameters, runtime
