@@ -26,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from medloom import __version__
 from medloom.artifacts import disk_errors, write_json
 from medloom.encode.encoder import Encoder
-from medloom.encode.keys import KeyIndex, as_records, text_keys
+from medloom.encode.keys import KeyIndex, Keys, as_records, text_keys
 from medloom.encode.parts import Computed, CountCut, Opener, Part, compute
 from medloom.encode.shards import SHARD
 from medloom.encode.sinks import Form, Names, Sink, open_sink
@@ -299,7 +299,7 @@ class _Work:
         self.result.pooled += noted["pooled"]
 
 
-def _digest(items: Sequence[Item], keys: Ints) -> str:
+def _digest(items: Sequence[Item], keys: Keys) -> str:
     """What a shard's vectors and names depend on."""
     whole = hashlib.sha256(keys.tobytes())
     for item in items:
