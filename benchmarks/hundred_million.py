@@ -1,12 +1,13 @@
 """A hundred million notes on paper: storage, memory of an index, hours on N workers, and what one process holds.
 
-    python benchmarks/hundred_million.py --measure notes.jsonl.gz --field text [--copies 8]
+    python benchmarks/hundred_million.py --measure notes.jsonl.gz --field text [--copies 4] [--backend openvino]
     python benchmarks/hundred_million.py [--documents 100000000] [--workers 1 --workers 64] RATES
 
 With ``--measure`` the stages run on the documents of a file, several times over with a number in each copy, shared out to
 two processes. What is printed are the rates, as options for the second form: seconds that the workers computed and that
 the one process which hands out the work computed, each for 100,000 documents. These are seconds of a core, which other work
-on the machine changes less than the clock. The speed of encoding is not among them: ``benchmarks/speed.py`` measures it.
+on the machine changes less than the clock. The rate of encoding is that of all-MiniLM-L6-v2 with the backend that is named;
+``benchmarks/speed.py`` measures it for every backend and length of text.
 
 The second form computes nothing but the tables, from the rates that it is given.
 """
@@ -18,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ STORED = {"float16": 16, "int8": 8, "binary": 1}
 LINKS = 16
 """HNSW's m, as Qdrant and faiss have it: twice as many links on the lowest level, m on each above."""
 LINK_BYTES = 4
+SAMPLE = 400
 SEARCHED = (100_000, 1_000_000, 10_000_000, 100_000_000)
 
 GUARD_KEYS, GUARD_TEXT, GUARD_ALIKE, GUARD_PAIR = 100, 16, 50, 25
@@ -133,6 +136,7 @@ def hours_table(documents: float, given: argparse.Namespace) -> str:
     rows = []
     stages: dict[str, Split] = {
         "clean": Split(0.0, given.clean),
+        "deid": Split(0.0, UNIT / given.deid),
         "pairs": Split(0.0, given.pairs),
         "generate, extractive": given.generate,
         "guard": given.guard,
@@ -223,7 +227,16 @@ def product_rate() -> float:
     return 2 * 1_024 * 16_384 * DIMENSIONS[0] / best / 1e9
 
 
-def measure(file: Path, field: str, copies: int) -> Iterator[str]:
+def encode_rate(texts: Sequence[str], backend: Any) -> float:  # noqa: ANN401
+    """Documents a second of a core."""
+    from medloom import load_encoder
+
+    encoder = load_encoder("builtin:all-MiniLM-L6-v2", "auto", backend)
+    encoder.encode(texts[: len(texts) // 10])
+    return UNIT / spent(lambda: encoder.encode(texts), len(texts)).alone
+
+
+def measure(file: Path, field: str, copies: int, backend: str) -> Iterator[str]:
     """The rates as options."""
     from medloom.artifacts import read_table, write_table
     from medloom.clean import CleanConfig, CleanCounts, clean_documents
@@ -281,6 +294,8 @@ def measure(file: Path, field: str, copies: int) -> Iterator[str]:
             lambda: encode_documents(items, Nothing(), folder / "v", vectors, engine=LocalEngine(2), opener=opened), count
         )
         yield f"--encode-alone {part.alone:.1f}"
+        some = [document_text(d) for d in islice(every(), SAMPLE)]
+        yield f"--encode {encode_rate(some, backend):.1f}"
     yield f"--product {product_rate():.0f}"
 
 
@@ -290,6 +305,7 @@ def main() -> None:
     parser.add_argument("--measure", type=Path, metavar="FILE", help="measure the rates on these documents")
     parser.add_argument("--field", default="text", help="of a row, that holds the text")
     parser.add_argument("--copies", type=int, default=4, help="how often the documents are taken")
+    parser.add_argument("--backend", default="openvino", help="that is measured: torch, openvino, onnx or auto")
     parser.add_argument("--documents", type=float, default=100_000_000, help="how many the tables are of")
     parser.add_argument("--workers", type=int, action="append", help="cores; may be given several times")
     parser.add_argument("--characters", type=float, help="bytes of a document's text")
@@ -298,6 +314,7 @@ def main() -> None:
     parser.add_argument("--pairs-of-a-document", type=float, help="pairs that are formed of it")
     parser.add_argument("--texts-of-a-document", type=float, help="texts that the guard looks at")
     parser.add_argument("--clean", type=float, help="seconds for 100,000 documents")
+    parser.add_argument("--deid", type=float, help="documents a second of one process")
     parser.add_argument("--pairs", type=float, help="seconds for 100,000 documents")
     parser.add_argument("--generate", type=Split.parse, help="seconds for 100,000 documents: SHARED,ALONE")
     parser.add_argument("--guard", type=Split.parse, help="seconds for 100,000 documents: SHARED,ALONE")
@@ -308,7 +325,7 @@ def main() -> None:
     parser.add_argument("--calls-per-second", type=float, action="append", help="of a language model; several times")
     given = parser.parse_args()
     if given.measure:
-        for line in measure(given.measure, given.field, given.copies):
+        for line in measure(given.measure, given.field, given.copies, given.backend):
             print(line, flush=True)
         return
     given.workers = given.workers or [1, 16, 64, 256]
