@@ -41,8 +41,8 @@ GUARD_KEYS, GUARD_TEXT, GUARD_ALIKE, GUARD_PAIR = 100, 16, 50, 25
 GUARD_FILES = 350
 KEY_BYTES = 40
 """What the encoding's index of distinct texts holds in memory for each."""
-RECORD_BYTES = 2_000
-"""About what a record with its query and passage takes in memory, where mining holds all of them at once."""
+RECORD_BYTES = 600
+"""What a record takes in memory beside its texts, where mining holds all of them at once."""
 
 
 @dataclass(frozen=True)
@@ -134,9 +134,9 @@ def index_table(vectors: float) -> str:
 def hours_table(documents: float, given: argparse.Namespace) -> str:
     """Hours of each stage by the number of workers."""
     rows = []
-    stages: dict[str, Split] = {
+    stages: dict[str, Split | None] = {
         "clean": Split(0.0, given.clean),
-        "deid": Split(0.0, UNIT / given.deid),
+        "deid": Split(0.0, UNIT / given.deid) if given.deid else None,
         "pairs": Split(0.0, given.pairs),
         "generate, extractive": given.generate,
         "guard": given.guard,
@@ -144,6 +144,8 @@ def hours_table(documents: float, given: argparse.Namespace) -> str:
         "encode": Split(UNIT / given.encode, given.encode_alone),
     }
     for name, split in stages.items():
+        if split is None:
+            continue
         limit = f"{split.shared / split.alone:,.0f}" if split.shared > split.alone else "none"
         rows.append([name, *(f"{split.hours(documents, workers):,.1f}" for workers in given.workers), limit])
     return table(("stage", *(f"{n:,}" for n in given.workers), "shared by alone"), rows)
@@ -166,7 +168,7 @@ def memory_table(documents: float, given: argparse.Namespace) -> str:
         ["encode: hashes of distinct texts", gigabytes(documents * KEY_BYTES)],
         ["guard: keys, ids, hashes of texts, verdicts", gigabytes(guard)],
         ["guard with near-duplicates", gigabytes(guard + documents * GUARD_ALIKE)],
-        ["mine: all records", gigabytes(pairs * RECORD_BYTES)],
+        ["mine: all records, with their texts", gigabytes(pairs * RECORD_BYTES + documents * given.characters)],
     ]
     return table(("in the memory of one process", "size"), rows)
 
@@ -314,9 +316,9 @@ def main() -> None:
     parser.add_argument("--pairs-of-a-document", type=float, help="pairs that are formed of it")
     parser.add_argument("--texts-of-a-document", type=float, help="texts that the guard looks at")
     parser.add_argument("--clean", type=float, help="seconds for 100,000 documents")
-    parser.add_argument("--deid", type=float, help="documents a second of one process")
+    parser.add_argument("--deid", type=float, help="documents a second of one process; left out if not given")
     parser.add_argument("--pairs", type=float, help="seconds for 100,000 documents")
-    parser.add_argument("--generate", type=Split.parse, help="seconds for 100,000 documents: SHARED,ALONE")
+    parser.add_argument("--generate", type=Split.parse, help="extractive; as --guard, and left out if not given")
     parser.add_argument("--guard", type=Split.parse, help="seconds for 100,000 documents: SHARED,ALONE")
     parser.add_argument("--guard-alike", type=Split.parse, help="the same, with near-duplicates dropped")
     parser.add_argument("--encode", type=float, help="documents a second on one core")
@@ -330,7 +332,8 @@ def main() -> None:
         return
     given.workers = given.workers or [1, 16, 64, 256]
     given.calls_per_second = given.calls_per_second or [1, 10, 100, 1_000]
-    absent = [name for name, value in vars(given).items() if value is None and name != "measure"]
+    optional = ("measure", "deid", "generate")
+    absent = [name for name, value in vars(given).items() if value is None and name not in optional]
     if absent:
         parser.error(f"not given: {', '.join(absent)} (--measure prints them)")
     print(text_table(given.documents, given), vector_table(given.documents), sep="\n\n", end="\n\n")
