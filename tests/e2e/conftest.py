@@ -1,5 +1,7 @@
 """A small run of the whole pipeline: invented questions and answers, a tiny model."""
 
+import contextlib
+import io
 import json
 import os
 import random
@@ -7,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -71,16 +74,22 @@ def environment() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def medloom(environment: dict[str, str]) -> Command:
-    """Runs the command line in a process of its own."""
+    """Runs the command line in this process, which has imported the heavy libraries already."""
 
-    def command(*args: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "medloom", *map(str, args)],
-            cwd=cwd,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+    def command(*args: str | Path) -> subprocess.CompletedProcess[str]:
+        from medloom.cli import main
+
+        out, err, code = io.StringIO(), io.StringIO(), 0
+        with (
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            mock.patch.object(sys, "argv", ["medloom", *map(str, args)]),
+            mock.patch.dict(os.environ, environment),
+        ):
+            try:
+                main()
+            except SystemExit as end:
+                code = int(end.code or 0)
+        return subprocess.CompletedProcess(sys.argv, code, out.getvalue(), err.getvalue())
 
     return command

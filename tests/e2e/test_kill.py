@@ -15,13 +15,12 @@ from medloom import Recipe, run
 from medloom.errors import ArtifactError, RunLockedError
 
 pytestmark = pytest.mark.e2e
-Command = Callable[..., subprocess.CompletedProcess[str]]
 _LIMIT = 120.0
 
 
-def _start(workplace: Path, out: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
+def _start(workplace: Path, out: Path, environment: dict[str, str], *more: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "medloom", "run", str(workplace / "small.yaml"), "--out", str(out), "--json"],
+        [sys.executable, "-m", "medloom", "run", str(workplace / "small.yaml"), "--out", str(out), "--json", *more],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -61,9 +60,7 @@ pipeline.describe_outputs = dying
 run(Recipe.load(sys.argv[1]), sys.argv[2])
 """
     for stage in ("collect", "pairs", "guard", "mine", "train", "evaluate", "publish"):
-        killed = subprocess.run(
-            [sys.executable, "-c", script, workplace / "small.yaml", tmp_path, stage], env=environment
-        )
+        killed = subprocess.run([sys.executable, "-c", script, workplace / "small.yaml", tmp_path, stage], env=environment)
         assert killed.returncode == -signal.SIGKILL, stage
     process = _start(workplace, tmp_path, environment)
     out, err = process.communicate(timeout=_LIMIT)
@@ -147,19 +144,20 @@ def test_a_full_disk_is_said_and_loses_nothing(workplace: Path, tmp_path: Path, 
     assert [s.status for s in run(recipe, tmp_path, until="guard").steps] == ["done", "done", "run"]
 
 
-def test_a_really_full_disk_exits_2(workplace: Path, tmp_path: Path, medloom: Command) -> None:
+def test_a_really_full_disk_exits_2(workplace: Path, tmp_path: Path, environment: dict[str, str]) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], capture_output=True)
     if mounted.returncode:
         pytest.skip("cannot mount a small file system here (needs root)")
     try:
-        done = medloom("run", workplace / "small.yaml", "--out", disk / "run", "--until", "mine")
+        process = _start(workplace, disk / "run", environment, "--until", "mine")
+        _, err = process.communicate(timeout=_LIMIT)
     finally:
         subprocess.run(["umount", str(disk)], check=True)
-    assert done.returncode == 2
-    assert "disk is full" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert process.returncode == 2
+    assert "disk is full" in err
+    assert "Traceback" not in err
 
 
 def test_two_runs_in_one_folder_do_not_mix(workplace: Path, tmp_path: Path) -> None:
