@@ -83,6 +83,8 @@ def test_the_cluster_listens_on_loopback_alone_and_has_no_dashboard(cluster: Eng
     found = listened_on()
     assert {ip.removeprefix("::ffff:") for ip, _ in found} == {"127.0.0.1"}, found
     node: Any = ray._private.worker._global_node
+    assert os.environ["RAY_AUTH_MODE"] == "token"
+    assert len(os.environ["RAY_AUTH_TOKEN"]) == 64
     assert node.address_info["webui_url"] in ("", None)
 
 

@@ -10,6 +10,7 @@ import logging
 import os
 import pickle
 import platform
+import secrets
 import time
 import traceback
 from collections import deque
@@ -30,6 +31,8 @@ _QUIET = {
 }
 _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """What makes ray take the loopback address for a cluster of one machine, as it does on other systems than Linux."""
+_MODE, _TOKEN, _TOKEN_PATH = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
+_TOKEN_FILE = Path("~/.ray/auth_token").expanduser()
 _AT_ONCE = 2
 _ROOM = 120.0
 _TURN = 1.0
@@ -70,12 +73,20 @@ def ray_engine(workers: int, cores: int = 1, gpus: float = 0.0) -> Iterator["Ray
 def ray_library() -> Any:  # noqa: ANN401
     """Ray, with its reports of use turned off.
 
+    A cluster of this machine takes orders only from who has a token, drawn for the process; to a cluster that is joined the
+    user's own is shown, if there is one.
+
     Raises:
         ClusterError: It is not installed.
     """
     os.environ.update(_QUIET)
-    if not os.environ.get(ADDRESS):
+    if _joins():
+        if _MODE not in os.environ and (_TOKEN in os.environ or _TOKEN_PATH in os.environ or _TOKEN_FILE.is_file()):
+            os.environ[_MODE] = "token"
+    else:
         os.environ.update(_LOOPBACK)
+        if os.environ.setdefault(_MODE, "token") == "token" and _TOKEN_PATH not in os.environ:
+            os.environ.setdefault(_TOKEN, secrets.token_hex(32))
     try:
         import ray
     except ImportError as error:
@@ -340,7 +351,7 @@ class _Crew(Generic[Item, Result]):
 
 def _connect(library: Any, address: str | None, cores: int, gpus: int) -> None:  # noqa: ANN401
     """Join a cluster, or start one for this process; on a machine that is busy that may need a second try."""
-    joins = bool(address) and address != "local"
+    joins = _joins()
     where: dict[str, Any] = {"address": "local", "num_cpus": cores, "num_gpus": gpus, "include_dashboard": False}
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "namespace": "medloom"}
     for tries in range(_CONNECTS):
@@ -355,6 +366,11 @@ def _connect(library: Any, address: str | None, cores: int, gpus: int) -> None: 
             what = f"the cluster at {address} cannot be joined" if joins else "no cluster can be started on this machine"
             reason = str(error).strip().split("\n")[0][:200]
             raise ClusterError(f"{what} ({type(error).__name__}: {reason})") from error
+
+
+def _joins() -> bool:
+    """Whether there is a cluster to join."""
+    return os.environ.get(ADDRESS, "local") not in ("", "local")
 
 
 def _facts() -> dict[str, str]:
