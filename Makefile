@@ -3,12 +3,15 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 BIN := .venv/bin
 
-.PHONY: quickstart test check docs lowest clean
+.PHONY: quickstart test coverage check docs lowest clean
 
 quickstart: .venv/installed
 	$(BIN)/medloom run quickstart
 
 test: .venv/installed-dev
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal --durations 40
+
+coverage: .venv/installed-dev
 	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal --cov --cov-report=term
 
 check: .venv/installed-dev
