@@ -31,7 +31,7 @@ def test_every_dependency_but_torch_is_pinned_to_its_bound() -> None:
     printed = [Requirement(line) for line in done.stdout.splitlines()]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
-    assert "medloom[deid,int8,llm,lora,onnx,search,serve,tensorboard,wikipedia]" in extras["test"]
+    assert "medloom[deid,int8,llm,lora,onnx,ray,search,serve,tensorboard,wikipedia]" in extras["test"]
     assert "medloom[openai]" in extras["llm"] and "medloom[openvino]" in extras["int8"]
     names = (
         "test",

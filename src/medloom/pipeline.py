@@ -173,13 +173,12 @@ def _do(
     work = Work(recipe, partial, inputs_of, folder)
     with measured() as meter:
         outcome = stage.work(work)
-    (partial / _TRIES).unlink()
     manifest = Manifest(
         stage=stage.name,
         fingerprint=fingerprint,
         config=stage.settings(recipe),
         inputs=inputs,
-        outputs=describe_outputs(partial),
+        outputs={name: output for name, output in describe_outputs(partial).items() if name != _TRIES},
         rows_in=outcome.rows_in,
         rows_out=outcome.rows_out,
         counts=outcome.counts,
@@ -192,6 +191,7 @@ def _do(
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     write_manifest(partial, manifest)
+    (partial / _TRIES).unlink()
     publish_folder(partial, place)
     return Step(stage.name, "run", manifest)
 
