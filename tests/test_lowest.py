@@ -42,6 +42,7 @@ def test_every_dependency_but_torch_is_pinned_to_its_bound() -> None:
         "onnx",
         "openai",
         "openvino",
+        "ray",
         "search",
         "serve",
         "tensorboard",
