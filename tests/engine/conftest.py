@@ -13,7 +13,7 @@ import pytest
 from medloom.engine import Engine, Sharing, open_engine
 from medloom.parallel import Turns
 
-KillAfter = Callable[[int], list[int]]
+KillAfter = Callable[..., list[int]]
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -41,9 +41,12 @@ def cluster(started: None) -> Iterator[Engine]:
 
 @pytest.fixture
 def kill_after(monkeypatch: pytest.MonkeyPatch) -> KillAfter:
-    """Has a worker killed when so many results are there; gives the list that its process id will stand in."""
+    """Has a worker killed when so many results are there; gives the list that its process id will stand in.
 
-    def arrange(results: int) -> list[int]:
+    ``at_work`` says of a process whether it has done any of the work, and so is one to kill.
+    """
+
+    def arrange(results: int, at_work: Callable[[int], bool] = lambda pid: True) -> list[int]:
         killed: list[int] = []
         seen = [0]
         finish: Callable[..., None] = Turns.finish
@@ -52,7 +55,7 @@ def kill_after(monkeypatch: pytest.MonkeyPatch) -> KillAfter:
             finish(self, number, result)
             seen[0] += 1
             if seen[0] == results:
-                killed.append(remote_workers()[0])
+                killed.append(next(filter(at_work, remote_workers())))
                 os.kill(killed[0], signal.SIGKILL)
 
         monkeypatch.setattr(Turns, "finish", finish_and_kill)

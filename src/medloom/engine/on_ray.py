@@ -274,14 +274,19 @@ class _Crew(Generic[Item, Result]):
         return _Hand(actor, actor.greet.remote(*self._given), time.monotonic())
 
     def _hand_out(self, task: Task[Item] | None) -> Task[Item] | None:
-        """Give work to those that have least of it; returns a task that nobody could take."""
+        """Give work to those that have least of it; returns a task that nobody could take.
+
+        A task that a worker died at is done alone: of two in one hand, nobody can tell at which it died.
+        """
         for busy in range(_AT_ONCE):
             for hand in self._hands:
-                if not hand.is_ready or len(hand.tasks) != busy:
+                if not hand.is_ready or len(hand.tasks) != busy or any(held.deaths for held in hand.tasks):
                     continue
                 task = task or self._turns.take()
                 if task is None:
                     return None
+                if busy and task.deaths:
+                    return task
                 hand.tasks.append(task)
                 hand.refs.append(hand.actor.work.remote(bytes(task.payload)))
                 task = None
