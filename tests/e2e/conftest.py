@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -72,24 +73,26 @@ def environment() -> dict[str, str]:
     return {**os.environ, "HF_HUB_OFFLINE": "1", "COLUMNS": "200", "NO_COLOR": "1"}
 
 
+def call(*args: str | Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run the command line in this process, which has imported the heavy libraries already."""
+    from medloom.cli import main
+
+    out, err = io.StringIO(), io.StringIO()
+    code: int | str | None = 0
+    with (
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        mock.patch.object(sys, "argv", ["medloom", *map(str, args)]),
+        mock.patch.dict(os.environ, environment),
+    ):
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+    return subprocess.CompletedProcess(["medloom", *map(str, args)], int(code or 0), out.getvalue(), err.getvalue())
+
+
 @pytest.fixture(scope="session")
 def medloom(environment: dict[str, str]) -> Command:
-    """Runs the command line in this process, which has imported the heavy libraries already."""
-
-    def command(*args: str | Path) -> subprocess.CompletedProcess[str]:
-        from medloom.cli import main
-
-        out, err, code = io.StringIO(), io.StringIO(), 0
-        with (
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(err),
-            mock.patch.object(sys, "argv", ["medloom", *map(str, args)]),
-            mock.patch.dict(os.environ, environment),
-        ):
-            try:
-                main()
-            except SystemExit as end:
-                code = int(end.code or 0)
-        return subprocess.CompletedProcess(sys.argv, code, out.getvalue(), err.getvalue())
-
-    return command
+    """Runs the command line as a user without network does."""
+    return partial(call, environment=environment)
